@@ -1,0 +1,131 @@
+"""The states of a registration as one table, and the changes that move it.
+
+A change is what a handshake asks the store to save, all of it in one transaction (handshake.md, rule 2). Which change
+is possible in which state, and where it leads, is `TRANSITIONS` and nothing else.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from gateway.ocpi.credentials import Credentials
+from gateway.ocpi.discovery import Discovery
+from gateway.ocpi.errors import OperatorError
+from gateway.ocpi.vocabulary import PartnerState
+
+
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """We issued TOKEN_A (step 1, we are the Receiver)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """TOKEN_B is made and must be accepted before it is sent (step 3, we are the Sender; handshake.md, SP3)."""
+
+    discovery: Discovery
+    inbound_token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """The Receiver answered with TOKEN_C (step 5, we are the Sender)."""
+
+    credentials: Credentials
+    discovery: Discovery
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The partner posted with TOKEN_A and its API was usable (steps 3 to 5, we are the Receiver)."""
+
+    credentials: Credentials
+    discovery: Discovery
+    inbound_token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """The partner put new credentials; it gets a new token and keeps the old one until it has used the new."""
+
+    credentials: Credentials
+    discovery: Discovery
+    inbound_token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Rotating:
+    """Our next token is made and must be accepted beside the present one before it is sent (handshake.md, SU1)."""
+
+    inbound_token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Rotated:
+    """The partner answered our PUT with its next token (handshake.md, SU4)."""
+
+    credentials: Credentials
+    discovery: Discovery
+
+
+@dataclass(frozen=True, slots=True)
+class HalfOpened:
+    """They hold our token but we lack theirs, or the reverse is unknown (handshake.md, SP4)."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unregistered:
+    """The registration was ended by a DELETE, theirs or ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """The operator dropped both tokens without telling the partner."""
+
+
+Change = Invited | Prepared | Completed | Accepted | Renewed | Rotating | Rotated | HalfOpened | Unregistered | Revoked
+
+_S = PartnerState
+
+#: For each change: the state it leads to from each state in which it is possible.
+TRANSITIONS: Final[Mapping[type[Change], Mapping[PartnerState, PartnerState]]] = {
+    Invited: {
+        _S.INVITED: _S.INVITED,
+        _S.REGISTERING: _S.INVITED,
+        _S.REGISTERED: _S.REGISTERED,
+        _S.HALF_OPEN: _S.HALF_OPEN,
+        _S.UNREGISTERED: _S.INVITED,
+    },
+    Prepared: {
+        _S.INVITED: _S.REGISTERING,
+        _S.REGISTERING: _S.REGISTERING,
+        _S.HALF_OPEN: _S.HALF_OPEN,
+        _S.UNREGISTERED: _S.REGISTERING,
+    },
+    Completed: {_S.REGISTERING: _S.REGISTERED, _S.HALF_OPEN: _S.REGISTERED},
+    Accepted: dict.fromkeys((_S.INVITED, _S.REGISTERING, _S.REGISTERED, _S.HALF_OPEN, _S.UNREGISTERED), _S.REGISTERED),
+    Renewed: {_S.REGISTERED: _S.REGISTERED, _S.HALF_OPEN: _S.REGISTERED},
+    Rotating: {_S.REGISTERED: _S.REGISTERED},
+    Rotated: {_S.REGISTERED: _S.REGISTERED},
+    HalfOpened: {_S.REGISTERING: _S.HALF_OPEN, _S.REGISTERED: _S.HALF_OPEN, _S.HALF_OPEN: _S.HALF_OPEN},
+    Unregistered: dict.fromkeys(_S, _S.UNREGISTERED),
+    Revoked: dict.fromkeys(_S, _S.UNREGISTERED),
+}
+
+
+def next_state(state: PartnerState, change: Change) -> PartnerState:
+    """The state that a change leads to.
+
+    Raises:
+        OperatorError: the change isn't possible in this state.
+    """
+    following = TRANSITIONS[type(change)].get(state)
+    if following is None:
+        possible = ", ".join(TRANSITIONS[type(change)])
+        raise OperatorError(
+            f"not possible while the partner is {state}",
+            remedy=f"It is possible in: {possible}. See `partner show NAME`",
+        )
+    return following

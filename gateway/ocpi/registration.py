@@ -1,0 +1,305 @@
+"""The six steps as flows, for both ends, and rotation and unregistration beside them.
+
+A flow yields a `Fetch` (an HTTP request to the partner, sent once) or a change to be saved, and is sent the reply, or
+None once saved. It holds no socket, clock or store, so tests can stop it at any point (handshake.md, the tables).
+
+    initiator (Sender)                              responder (Receiver)
+    GET versions, GET details     with TOKEN_A      check the object against the invitation
+    save Prepared                 TOKEN_B works     GET versions, GET details    with TOKEN_B
+    POST credentials              with TOKEN_A      save Accepted                TOKEN_C made
+    save Completed                TOKEN_C kept      answer                       with TOKEN_C
+"""
+
+import json
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from gateway.ocpi.authorization import header_value
+from gateway.ocpi.credentials import Credentials, salvage_credentials, write_credentials
+from gateway.ocpi.discovery import GET_DETAILS, Discovery, Target, discover, fetch, slash_redirect
+from gateway.ocpi.envelope import Envelope, NotAnEnvelopeError, StatusCode
+from gateway.ocpi.flow import Conversation, Fetch, HandshakeError, Reply
+from gateway.ocpi.lifecycle import Accepted, Change, Completed, Prepared, Renewed, Rotated, Rotating
+from gateway.ocpi.partner import CredentialsRole, Invitation, Partner
+from gateway.ocpi.urls import host_of, origin_of
+from gateway.ocpi.versions import missing_modules
+from gateway.ocpi.vocabulary import CREDENTIALS, InterfaceRole, TokenForm
+
+T = TypeVar("T")
+
+#: A flow of a handshake: yields requests and changes, returns `T`.
+Flow = Generator[Fetch | Change, Any, T]
+
+POST_CREDENTIALS = "POST credentials"
+PUT_CREDENTIALS = "PUT credentials"
+DELETE_CREDENTIALS = "DELETE credentials"
+READ_CREDENTIALS = "read credentials"
+
+_UNAUTHORIZED = 401
+_SAID = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """What we present to partners.
+
+    Attributes:
+        versions_url: our versions endpoint, the `url` of our credentials.
+        roles: our parties.
+        versions: the OCPI versions we offer, newest first.
+        required_modules: what a partner must offer: `module` or `module:ROLE`.
+    """
+
+    versions_url: str
+    roles: tuple[CredentialsRole, ...]
+    versions: tuple[str, ...]
+    required_modules: tuple[str, ...] = ()
+
+    def credentials(self, inbound_token: str) -> Credentials:
+        """Our credentials object with the token by which the partner is to call us."""
+        return Credentials(inbound_token, self.versions_url, self.roles)
+
+
+def initiate(front: Front, target: Target, *, inbound_token: str, resumed: bool) -> Flow[Completed]:
+    """Register with a partner that gave us TOKEN_A (we are the Sender).
+
+    Args:
+        target: its versions URL and TOKEN_A.
+        inbound_token: TOKEN_B; when resuming, the one that may already have been sent (rule 4).
+        resumed: an earlier POST may have arrived: the other token form isn't tried on a refusal.
+
+    Raises:
+        HandshakeError: with the step; `outcome_unknown` where the POST may have been carried out.
+    """
+    discovery = yield from discover(target, wanted=front.versions)
+    url = _credentials_url(discovery, front.required_modules)
+    yield Prepared(discovery, inbound_token)
+    body = _document(front.credentials(inbound_token))
+    forms = [discovery.manners.token_form]
+    if not resumed:
+        forms.append(forms[0].other)
+    credentials, form = yield from _exchange(POST_CREDENTIALS, url, body, target.credentials_token, forms)
+    completed = Completed(credentials, _with_form(discovery, form))
+    yield completed
+    return completed
+
+
+def accept(
+    front: Front,
+    partner: Partner,
+    credentials: Credentials,
+    *,
+    version: str,
+    inbound_token: str,
+    allowed_hosts: frozenset[str] = frozenset(),
+) -> Flow[Credentials]:
+    """Answer a POST that came with TOKEN_A (we are the Receiver); returns the credentials object to answer with.
+
+    Args:
+        version: of the URL that was posted to; that version is registered.
+        inbound_token: TOKEN_C.
+        allowed_hosts: hosts the operator allows beside the partner's own.
+
+    Raises:
+        HandshakeError: 2001 outside the invitation, 3001, 3002 or 3003 as the discovery ends.
+    """
+    check_invitation(partner.invitation, credentials, allowed_hosts=allowed_hosts)
+    target = Target(
+        credentials.url,
+        credentials.token,
+        hosts=partner.invitation.hosts | allowed_hosts,
+        only_hosts=bool(partner.invitation.hosts),
+    )
+    discovery = yield from discover(target, wanted=(version,))
+    _require(discovery, front.required_modules)
+    yield Accepted(credentials, discovery, inbound_token)
+    return front.credentials(inbound_token)
+
+
+def renew(
+    front: Front,
+    partner: Partner,
+    credentials: Credentials,
+    *,
+    version: str,
+    inbound_token: str,
+    allowed_hosts: frozenset[str] = frozenset(),
+) -> Flow[Credentials]:
+    """Answer a PUT of a registered partner; returns the credentials object to answer with (handshake.md, RU1 to RU10).
+
+    Raises:
+        HandshakeError: as `accept`; also 2001 where the URL moved to another origin that the operator didn't allow.
+    """
+    _check_origin(partner, credentials.url, allowed_hosts)
+    target = Target(
+        credentials.url,
+        credentials.token,
+        manners=partner.manners,
+        fallback_token=partner.outbound_token,
+        hosts=partner.invitation.hosts | allowed_hosts,
+        only_hosts=bool(partner.invitation.hosts),
+    )
+    discovery = yield from discover(target, wanted=(version,))
+    _require(discovery, front.required_modules)
+    yield Renewed(credentials, discovery, inbound_token)
+    return front.credentials(inbound_token)
+
+
+def rotate(
+    front: Front, partner: Partner, *, inbound_token: str, allowed_hosts: frozenset[str] = frozenset()
+) -> Flow[Rotated]:
+    """Give a registered partner a new token of ours by PUT and take its new one (handshake.md, SU1 to SU5).
+
+    Raises:
+        HandshakeError: with the step; both sides' present tokens stay as they are.
+    """
+    target = Target(
+        partner.versions_url or "",
+        partner.outbound_token or "",
+        manners=partner.manners,
+        hosts=partner.invitation.hosts | allowed_hosts,
+        only_hosts=bool(partner.invitation.hosts),
+    )
+    discovery = yield from discover(target, wanted=(partner.version or "",))
+    url = _credentials_url(discovery, front.required_modules)
+    yield Rotating(inbound_token)
+    body = _document(front.credentials(inbound_token))
+    credentials, form = yield from _exchange(
+        PUT_CREDENTIALS, url, body, target.credentials_token, [discovery.manners.token_form]
+    )
+    rotated = Rotated(credentials, _with_form(discovery, form))
+    yield rotated
+    return rotated
+
+
+def unregister(partner: Partner) -> Conversation[None]:
+    """Tell a partner that the registration ends; 401, 404 and 405 count as done (handshake.md, SD1).
+
+    Raises:
+        HandshakeError: the partner couldn't be told.
+    """
+    endpoint = partner.endpoint(CREDENTIALS, InterfaceRole.RECEIVER)
+    if endpoint is None or partner.outbound_token is None:
+        return
+    headers = _headers(partner.outbound_token, partner.manners.token_form)
+    reply = yield from _send(DELETE_CREDENTIALS, "DELETE", endpoint.url, headers, None)
+    if reply.http_status in {401, 404, 405}:
+        return
+    _envelope(DELETE_CREDENTIALS, reply, partner.outbound_token)
+
+
+def check_invitation(
+    invitation: Invitation, credentials: Credentials, *, allowed_hosts: frozenset[str] = frozenset()
+) -> None:
+    """Hold a credentials object against what the operator demanded at the invitation.
+
+    Raises:
+        HandshakeError: 2001, naming the party or the host.
+    """
+    presented = {(role.party, role.role) for role in credentials.roles}
+    for party, role in invitation.roles:
+        if not any(party == theirs and role in {None, as_role} for theirs, as_role in presented):
+            wanted = f"{party}:{role}" if role else str(party)
+            raise _refused(f"the invitation is for {wanted}, which is not among the roles")
+    invited = {party for party, _ in invitation.roles}
+    strangers = sorted({str(party) for party, _ in presented if invited and party not in invited})
+    if strangers:
+        raise _refused(f"the invitation does not cover {', '.join(strangers)}")
+    if invitation.hosts and host_of(credentials.url) not in invitation.hosts | allowed_hosts:
+        raise _refused("url: its host is not one that the invitation names")
+
+
+def _check_origin(partner: Partner, url: str, allowed_hosts: frozenset[str]) -> None:
+    known = partner.versions_url
+    if known and origin_of(url) != origin_of(known) and host_of(url) not in allowed_hosts | partner.invitation.hosts:
+        raise _refused("url: is on another origin than the one registered; the operator must allow it first")
+
+
+def _exchange(
+    step: str, url: str, body: bytes, outbound_token: str, forms: Sequence[TokenForm]
+) -> Conversation[tuple[Credentials, TokenForm]]:
+    """Send our credentials and read theirs; a refused token is tried in the next form."""
+    reply, form = None, forms[0]
+    for form in forms:
+        reply = yield from _send(step, step.split(maxsplit=1)[0], url, _headers(outbound_token, form), body)
+        if reply.http_status != _UNAUTHORIZED:
+            break
+    assert reply is not None  # noqa: S101 - there is always a first form
+    credentials, problems = salvage_credentials(_envelope(step, reply, outbound_token).data)
+    if credentials is None:
+        raise _unusable(step, f"the answer holds no usable credentials: {'; '.join(problems)}", reply)
+    return credentials, form
+
+
+def _send(step: str, method: str, url: str, headers: dict[str, str], body: bytes | None) -> Conversation[Reply]:
+    """Send once to the exact URL; a 307 or 308 to its slash variant on the same origin is followed once."""
+    reply = yield from fetch(Fetch(step, method, url, headers, body))
+    moved = slash_redirect(url, reply)
+    return reply if moved is None else (yield from fetch(Fetch(step, method, moved, headers, body)))
+
+
+def _envelope(step: str, reply: Reply, outbound_token: str) -> Envelope:
+    said = ""
+    try:
+        envelope = Envelope.read(reply.body)
+        said = _quoted(envelope, outbound_token)
+    except NotAnEnvelopeError as error:
+        raise _unusable(step, f"their platform answered HTTP {reply.http_status}, not OCPI: {error}", reply) from None
+    if not 200 <= reply.http_status < 300:  # noqa: PLR2004 - the ranges of HTTP
+        raise _unusable(step, f"their platform answered HTTP {reply.http_status}, {said}", reply)
+    if not envelope.is_success:
+        raise _unusable(step, f"their platform answered {said}", reply)
+    return envelope
+
+
+def _quoted(envelope: Envelope, outbound_token: str) -> str:
+    message = "".join(c if c.isprintable() else " " for c in envelope.status_message)[:_SAID]
+    return f"OCPI status {envelope.status_code}: {message.replace(outbound_token, '...')}".rstrip(": ")
+
+
+def _credentials_url(discovery: Discovery, required_modules: Sequence[str]) -> str:
+    _require(discovery, required_modules)
+    found = [endpoint for endpoint in discovery.endpoints if endpoint.identifier == CREDENTIALS]
+    if not found:
+        raise HandshakeError(
+            "their version details list no credentials module",
+            step=GET_DETAILS,
+            status_code=StatusCode.UNABLE_TO_USE_CLIENT_API,
+            remedy="Ask the partner to list its credentials endpoint",
+        )
+    return next((endpoint for endpoint in found if endpoint.role is InterfaceRole.RECEIVER), found[0]).url
+
+
+def _require(discovery: Discovery, required_modules: Sequence[str]) -> None:
+    absent = missing_modules(discovery.endpoints, required_modules)
+    if absent:
+        raise HandshakeError(
+            f"the platform does not offer {', '.join(absent)}, which this connection requires",
+            step=GET_DETAILS,
+            status_code=StatusCode.MISSING_ENDPOINTS,
+            remedy="Ask the partner to offer it, or take it out of required_modules",
+        )
+
+
+def _with_form(discovery: Discovery, form: TokenForm) -> Discovery:
+    manners = type(discovery.manners)(form, discovery.manners.versions_form)
+    return Discovery(discovery.version, discovery.versions_url, discovery.endpoints, manners)
+
+
+def _headers(outbound_token: str, form: TokenForm) -> dict[str, str]:
+    return {"Accept": "application/json", "Authorization": header_value(outbound_token, form)}
+
+
+def _document(credentials: Credentials) -> bytes:
+    return json.dumps(write_credentials(credentials), ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _unusable(step: str, message: str, reply: Reply) -> HandshakeError:
+    return HandshakeError(
+        message, step=step, status_code=StatusCode.UNABLE_TO_USE_CLIENT_API, http_status=reply.http_status
+    )
+
+
+def _refused(message: str) -> HandshakeError:
+    return HandshakeError(message, step=READ_CREDENTIALS, status_code=StatusCode.INVALID_PARAMETERS)
