@@ -20,6 +20,11 @@ class Invited:
 
 
 @dataclass(frozen=True, slots=True)
+class Started:
+    """A partner gave us TOKEN_A and its versions URL (before step 2, we are the Sender)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Prepared:
     """TOKEN_B is made and must be accepted before it is sent (step 3, we are the Sender; handshake.md, SP3)."""
 
@@ -29,10 +34,11 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """The Receiver answered with TOKEN_C (step 5, we are the Sender)."""
+    """The Receiver answered with TOKEN_C (step 5, we are the Sender); so it holds TOKEN_B."""
 
     credentials: Credentials
     discovery: Discovery
+    inbound_token: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +72,7 @@ class Rotated:
 
     credentials: Credentials
     discovery: Discovery
+    inbound_token: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,7 @@ class HalfOpened:
     """They hold our token but we lack theirs, or the reverse is unknown (handshake.md, SP4)."""
 
     reason: str
+    inbound_token: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +93,19 @@ class Revoked:
     """The operator dropped both tokens without telling the partner."""
 
 
-Change = Invited | Prepared | Completed | Accepted | Renewed | Rotating | Rotated | HalfOpened | Unregistered | Revoked
+Change = (
+    Invited
+    | Started
+    | Prepared
+    | Completed
+    | Accepted
+    | Renewed
+    | Rotating
+    | Rotated
+    | HalfOpened
+    | Unregistered
+    | Revoked
+)
 
 _S = PartnerState
 
@@ -97,6 +117,12 @@ TRANSITIONS: Final[Mapping[type[Change], Mapping[PartnerState, PartnerState]]] =
         _S.REGISTERED: _S.REGISTERED,
         _S.HALF_OPEN: _S.HALF_OPEN,
         _S.UNREGISTERED: _S.INVITED,
+    },
+    Started: {
+        _S.INVITED: _S.REGISTERING,
+        _S.REGISTERING: _S.REGISTERING,
+        _S.HALF_OPEN: _S.HALF_OPEN,
+        _S.UNREGISTERED: _S.REGISTERING,
     },
     Prepared: {
         _S.INVITED: _S.REGISTERING,

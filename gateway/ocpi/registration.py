@@ -80,7 +80,7 @@ def initiate(front: Front, target: Target, *, inbound_token: str, resumed: bool)
     if not resumed:
         forms.append(forms[0].other)
     credentials, form = yield from _exchange(POST_CREDENTIALS, url, body, target.credentials_token, forms)
-    completed = Completed(credentials, _with_form(discovery, form))
+    completed = Completed(credentials, _with_form(discovery, form), inbound_token)
     yield completed
     return completed
 
@@ -168,7 +168,7 @@ def rotate(
     credentials, form = yield from _exchange(
         PUT_CREDENTIALS, url, body, target.credentials_token, [discovery.manners.token_form]
     )
-    rotated = Rotated(credentials, _with_form(discovery, form))
+    rotated = Rotated(credentials, _with_form(discovery, form), inbound_token)
     yield rotated
     return rotated
 

@@ -1,0 +1,342 @@
+"""What each change of a registration does to the records: everything of it in one transaction, with its audit row.
+
+`Ledger` is bound to one transaction. Changes of one partner are serialised by comparing its revision: whoever comes
+second finds that it moved and gives up without having written anything (handshake.md, Concurrency).
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, insert, select, update
+
+from gateway.ocpi import lifecycle
+from gateway.ocpi.credentials import Credentials
+from gateway.ocpi.discovery import Discovery
+from gateway.ocpi.errors import GatewayError, InternalError, OperatorError, PartnerError
+from gateway.ocpi.lifecycle import Change, next_state
+from gateway.ocpi.partner import Invitation
+from gateway.ocpi.party import Party
+from gateway.ocpi.vocabulary import PartnerState, TokenForm, TokenKind
+from gateway.store import inbound, outbound, profile, tables
+from gateway.store.inbound import Lifetimes
+from gateway.store.records import PartnerRecord, current_revision, read_by_id, read_by_name
+from gateway.store.vault import Vault
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+class ConcurrentChangeError(InternalError):
+    """Somebody else changed the partner meanwhile; nothing was written."""
+
+
+class PartyTakenError(PartnerError):
+    """A party is claimed that belongs to another partner (ocpi/ocpi#284): never taken over silently."""
+
+    def __init__(self, taken: Mapping[Party, str]) -> None:
+        self.taken = taken
+        parties = ", ".join(str(party) for party in taken)
+        super().__init__(
+            f"{parties} is already registered by another partner ({', '.join(sorted(set(taken.values())))})",
+            remedy="Unregister that partner first, or ask this one to leave the party out",
+        )
+        self.public_message = f"roles: {parties} belongs to another platform"
+
+
+class UnknownPartnerError(OperatorError):
+    """There is no partner of that name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is no partner {name!r}", remedy="See `ocpi-gateway partner list`")
+
+
+class Ledger:
+    """Writes changes within one transaction.
+
+    Args:
+        actor: who causes the change, for the audit trail: `cli`, `partner`, `gateway`.
+    """
+
+    def __init__(
+        self, connection: Connection, vault: Vault, *, now: datetime, actor: str, lifetimes: Lifetimes | None = None
+    ) -> None:
+        self._connection = connection
+        self._vault = vault
+        self._now = now
+        self._actor = actor
+        self._lifetimes = lifetimes or Lifetimes()
+
+    def partner(self, name: str) -> PartnerRecord:
+        """The partner of that name.
+
+        Raises:
+            UnknownPartnerError: there is none.
+        """
+        record = read_by_name(self._connection, self._vault, name)
+        if record is None:
+            raise UnknownPartnerError(name)
+        return record
+
+    def ensure(self, name: str) -> PartnerRecord:
+        """The partner of that name, made now where there is none.
+
+        Raises:
+            OperatorError: the name isn't one that a partner can have.
+        """
+        record = read_by_name(self._connection, self._vault, name)
+        if record is not None:
+            return record
+        if not _NAME.fullmatch(name):
+            raise OperatorError(
+                f"{name[:64]!r} can't be a partner's name",
+                remedy="Use up to 64 letters, digits, dots, dashes and underscores, a letter or digit first",
+            )
+        self._connection.execute(
+            insert(tables.partner).values(
+                name=name,
+                name_key=name.lower(),
+                state=PartnerState.UNREGISTERED,
+                suspended=False,
+                revision=self._advance(),
+                token_form=TokenForm.BASE64,
+                versions_form=TokenForm.BASE64,
+                invited_roles=[],
+                invited_hosts=[],
+                created_at=self._now,
+            )
+        )
+        return self.partner(name)
+
+    def invite(
+        self, name: str, *, invitation_token: str, invitation: Invitation, expires_at: datetime
+    ) -> PartnerRecord:
+        """Issue a TOKEN_A; the partner is made where there is none."""
+        record = self.ensure(name)
+        partner_id = record.partner.id
+        self._move(record, lifecycle.Invited())
+        inbound.add_invitation(
+            self._connection,
+            self._vault,
+            partner_id=partner_id,
+            token=invitation_token,
+            now=self._now,
+            expires_at=expires_at,
+        )
+        self._set(
+            partner_id,
+            invited_roles=[[str(party), role] for party, role in invitation.roles],
+            invited_hosts=sorted(invitation.hosts),
+        )
+        fingerprint = self._vault.fingerprint(invitation_token)
+        self._audit(record, "invited", {"token_a": fingerprint, "expires": expires_at.isoformat()})
+        return read_by_id(self._connection, self._vault, partner_id)
+
+    def start(self, name: str, *, versions_url: str, invitation_token: str) -> PartnerRecord:
+        """Keep what a partner gave us to register with, so that the registration can be resumed (handshake.md, SP1)."""
+        record = self.ensure(name)
+        partner_id = record.partner.id
+        self._move(record, lifecycle.Started())
+        outbound.keep_invitation(
+            self._connection, self._vault, partner_id=partner_id, token=invitation_token, now=self._now
+        )
+        self._set(partner_id, versions_url=versions_url, token_form=TokenForm.BASE64, versions_form=TokenForm.BASE64)
+        self._audit(record, "registration started", {"token_a": self._vault.fingerprint(invitation_token)})
+        return read_by_id(self._connection, self._vault, partner_id)
+
+    def apply(self, record: PartnerRecord, change: Change) -> None:
+        """Carry out one change of a registration.
+
+        Raises:
+            ConcurrentChangeError: the partner changed since `record` was read.
+            PartyTakenError: a party of the change belongs to another partner.
+            OperatorError: the change isn't possible in the partner's state.
+        """
+        self._move(record, change)
+        partner_id = record.partner.id
+        notes: dict[str, Any] = {}
+        match change:
+            case lifecycle.Prepared(discovery, inbound_token):
+                self._discovered(partner_id, discovery)
+                self._add_pending(partner_id, inbound_token, provable=False)
+            case lifecycle.Completed(credentials, discovery, inbound_token):
+                notes = self._adopt(partner_id, credentials, discovery)
+                outbound.forget(self._connection, partner_id, TokenKind.INVITATION)
+                self._prove(partner_id, inbound_token)
+                self._set(partner_id, registered_at=self._now)
+            case lifecycle.Accepted(credentials, discovery, inbound_token):
+                self._adopt(partner_id, credentials, discovery, must_own_all=True)
+                self._add_pending(partner_id, inbound_token, provable=True)
+                inbound.answered(self._connection, partner_id=partner_id)
+                self._set(partner_id, registered_at=self._now)
+            case lifecycle.Renewed(credentials, discovery, inbound_token):
+                self._adopt(partner_id, credentials, discovery, must_own_all=True)
+                self._add_pending(partner_id, inbound_token, provable=True)
+            case lifecycle.Rotating(inbound_token):
+                self._add_pending(partner_id, inbound_token, provable=False)
+            case lifecycle.Rotated(credentials, discovery, inbound_token):
+                notes = self._adopt(partner_id, credentials, discovery)
+                inbound.confirm(self._connection, self._vault, inbound_token)
+            case lifecycle.HalfOpened(reason, inbound_token):
+                self._prove(partner_id, inbound_token)
+                self._set(partner_id, note=reason)
+            case lifecycle.Unregistered() | lifecycle.Revoked():
+                self._drop(partner_id, by=ACTIONS[type(change)])
+            case lifecycle.Invited() | lifecycle.Started():
+                raise GatewayError(f"{type(change).__name__} is made by a method of its own")
+        self._audit(record, ACTIONS[type(change)], _described(change, self._vault) | notes)
+
+    def prove(self, record: PartnerRecord, token_id: str) -> None:
+        """The partner used a token it hadn't used before: the tokens it replaces now die."""
+        moved = inbound.prove(
+            self._connection,
+            token_id,
+            partner_id=record.partner.id,
+            now=self._now,
+            grace=self._lifetimes.grace,
+        )
+        if moved:
+            self._set(record.partner.id, revision=self._advance())
+            self._audit(record, "token proved", {})
+
+    def delivered(self, record: PartnerRecord) -> None:
+        """Our answer with TOKEN_C was written to the partner's connection: TOKEN_A is dead (handshake.md, rule 9)."""
+        inbound.revoke(self._connection, record.partner.id, now=self._now, by="answered", kinds=(TokenKind.INVITATION,))
+        self._set(record.partner.id, revision=self._advance())
+        self._audit(record, "answer delivered", {})
+
+    def outbound_proved(self, record: PartnerRecord) -> None:
+        """The partner accepted the token we call it with: the one before is forgotten."""
+        outbound.forget_previous(self._connection, record.partner.id)
+        self._set(record.partner.id, revision=self._advance())
+        self._audit(record, "new outbound token accepted", {})
+
+    def suspend(self, record: PartnerRecord, *, suspended: bool) -> None:
+        """Stop or restart all traffic of a partner; its tokens stay."""
+        self._set(record.partner.id, suspended=suspended, revision=self._advance())
+        self._audit(record, "suspended" if suspended else "resumed", {})
+
+    def refused(self, record: PartnerRecord, error: GatewayError) -> None:
+        """Keep why a handshake failed, for `partner show` and the audit trail; nothing else changes."""
+        self._set(record.partner.id, note=str(error), revision=self._advance())
+        self._audit(record, "handshake failed", {"reason": error.message})
+
+    def _move(self, record: PartnerRecord, change: Change) -> None:
+        partner = record.partner
+        state = next_state(partner.state, change)
+        moved = self._connection.execute(
+            update(tables.partner)
+            .where(tables.partner.c.id == partner.id, tables.partner.c.revision == partner.revision)
+            .values(state=state, revision=self._advance(), note=None)
+        )
+        if moved.rowcount != 1:
+            raise ConcurrentChangeError(
+                f"partner {partner.name!r} was changed by somebody else meanwhile", remedy="Try again"
+            )
+
+    def _advance(self) -> int:
+        self._connection.execute(update(tables.store_state).values(revision=tables.store_state.c.revision + 1))
+        return current_revision(self._connection)
+
+    def _set(self, partner_id: int, **values: Any) -> None:
+        self._connection.execute(update(tables.partner).where(tables.partner.c.id == partner_id).values(**values))
+
+    def _add_pending(self, partner_id: int, inbound_token: str, *, provable: bool) -> None:
+        inbound.add_pending(
+            self._connection,
+            self._vault,
+            partner_id=partner_id,
+            token=inbound_token,
+            provable=provable,
+            now=self._now,
+            expires_at=None if provable else self._now + self._lifetimes.pending,
+        )
+
+    def _prove(self, partner_id: int, inbound_token: str) -> None:
+        row = tables.inbound_token.c
+        token_id = self._connection.execute(
+            select(row.id).where(row.digest == self._vault.digest(inbound_token))
+        ).scalar_one()
+        inbound.prove(self._connection, token_id, partner_id=partner_id, now=self._now, grace=self._lifetimes.grace)
+
+    def _adopt(
+        self, partner_id: int, credentials: Credentials, discovery: Discovery, *, must_own_all: bool = False
+    ) -> dict[str, Any]:
+        """Take over what a partner presented: its token, parties and endpoints; returns what the audit trail must tell.
+
+        Parties of other partners are refused before we answered. After we were answered the token counts more than
+        that (handshake.md, SP5): they are left out, and the operator is told.
+        """
+        self._discovered(partner_id, discovery)
+        profile.replace_endpoints(self._connection, partner_id, discovery.endpoints)
+        outbound.replace(self._connection, self._vault, partner_id=partner_id, token=credentials.token, now=self._now)
+        taken = profile.owners(self._connection, [role.party for role in credentials.roles], partner_id)
+        if taken and must_own_all:
+            raise PartyTakenError(taken)
+        kept = [role for role in credentials.roles if role.party not in taken]
+        if kept or taken:
+            profile.replace_roles(self._connection, partner_id, kept)
+        if not taken:
+            return {}
+        left_out = ", ".join(f"{party} (of {owner})" for party, owner in taken.items())
+        note = f"parties left out because they belong to other partners: {left_out}"
+        self._set(partner_id, note=note)
+        return {"note": note}
+
+    def _discovered(self, partner_id: int, discovery: Discovery) -> None:
+        self._set(
+            partner_id,
+            version=discovery.version,
+            versions_url=discovery.versions_url,
+            token_form=discovery.manners.token_form,
+            versions_form=discovery.manners.versions_form,
+        )
+
+    def _drop(self, partner_id: int, *, by: str) -> None:
+        inbound.revoke(self._connection, partner_id, now=self._now, by=by)
+        outbound.forget(self._connection, partner_id, *TokenKind)
+        profile.forget(self._connection, partner_id)
+        self._set(partner_id, version=None, versions_url=None)
+
+    def _audit(self, record: PartnerRecord, action: str, detail: Mapping[str, Any]) -> None:
+        self._connection.execute(
+            insert(tables.audit).values(
+                at=self._now,
+                actor=self._actor,
+                partner_id=record.partner.id,
+                partner=record.partner.name,
+                action=action,
+                detail=dict(detail),
+            )
+        )
+
+
+#: What a change is called in the audit trail.
+ACTIONS: Mapping[type[Change], str] = {
+    lifecycle.Invited: "invited",
+    lifecycle.Started: "registration started",
+    lifecycle.Prepared: "token b prepared",
+    lifecycle.Completed: "registered (we are Sender)",
+    lifecycle.Accepted: "registered (we are Receiver)",
+    lifecycle.Renewed: "credentials renewed by the partner",
+    lifecycle.Rotating: "rotation started",
+    lifecycle.Rotated: "rotated",
+    lifecycle.HalfOpened: "half open",
+    lifecycle.Unregistered: "unregistered",
+    lifecycle.Revoked: "revoked",
+}
+
+
+def _described(change: Change, vault: Vault) -> dict[str, Any]:
+    """The detail of an audit row; tokens by fingerprint."""
+    detail: dict[str, Any] = {}
+    inbound_token = getattr(change, "inbound_token", None)
+    if inbound_token:
+        detail["inbound_token"] = vault.fingerprint(inbound_token)
+    credentials = getattr(change, "credentials", None)
+    if credentials is not None:
+        detail["outbound_token"] = vault.fingerprint(credentials.token)
+        detail["parties"] = [f"{role.party}:{role.role}" for role in credentials.roles]
+    if isinstance(change, lifecycle.HalfOpened):
+        detail["reason"] = change.reason
+    return detail

@@ -1,0 +1,96 @@
+"""The partner table in memory: what the path of a request looks things up in, so that it needs no database.
+
+Each process has its own and reads from the store only what changed since it last looked: each second, and before an
+unknown token is refused (architecture.md, Several processes).
+"""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from gateway.ocpi.partner import Partner
+from gateway.ocpi.party import Party
+from gateway.store.engine import Store
+from gateway.store.records import InboundToken, PartnerRecord, current_revision, read_changed
+from gateway.store.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who presents an inbound token, and which."""
+
+    record: PartnerRecord
+    token: InboundToken
+
+    @property
+    def partner(self) -> Partner:
+        """The partner that the token was made for."""
+        return self.record.partner
+
+
+class Directory:
+    """All partners with their live tokens, by digest, name and party."""
+
+    def __init__(self, store: Store, vault: Vault) -> None:
+        self._store = store
+        self._vault = vault
+        self._revision = -1
+        self._records: dict[int, PartnerRecord] = {}
+        self._holders: dict[bytes, Holder] = {}
+        self._names: dict[str, int] = {}
+        self._owners: dict[Party, int] = {}
+        self._refreshing = asyncio.Lock()
+
+    def holder(self, digest: bytes) -> Holder | None:
+        """Who a live inbound token was made for."""
+        return self._holders.get(digest)
+
+    def named(self, name: str) -> Partner | None:
+        """The partner of that name, compared without letter case."""
+        found = self._names.get(name.lower())
+        return None if found is None else self._records[found].partner
+
+    def owner(self, party: Party) -> Partner | None:
+        """The partner that a party belongs to."""
+        found = self._owners.get(party)
+        return None if found is None else self._records[found].partner
+
+    def records(self) -> Iterable[PartnerRecord]:
+        """Every partner."""
+        return self._records.values()
+
+    async def refresh(self) -> bool:
+        """Read what changed in the store; returns whether anything did.
+
+        Raises:
+            StoreUnavailableError: the store can't be read; what is in memory stays.
+        """
+        async with self._refreshing:
+            revision, changed = await self._store.read(
+                lambda connection: (
+                    current_revision(connection),
+                    read_changed(connection, self._vault, since=self._revision),
+                )
+            )
+            for record in changed:
+                self._replace(record)
+            self._revision = revision
+            return bool(changed)
+
+    def forget_token(self, token: InboundToken) -> None:
+        """Stop accepting a token at once, ahead of the store (handshake.md, rule 9)."""
+        self._holders.pop(token.digest, None)
+
+    def _replace(self, record: PartnerRecord) -> None:
+        partner = record.partner
+        former = self._records.get(partner.id)
+        if former is not None:
+            for token in former.inbound_tokens:
+                self._holders.pop(token.digest, None)
+            for party in former.partner.parties:
+                if self._owners.get(party) == partner.id:
+                    del self._owners[party]
+        self._records[partner.id] = record
+        self._names[partner.name.lower()] = partner.id
+        self._owners.update(dict.fromkeys(partner.parties, partner.id))
+        self._holders.update({token.digest: Holder(record, token) for token in record.inbound_tokens})

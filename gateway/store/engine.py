@@ -1,0 +1,128 @@
+"""`Store`: the database, and the only way to run a transaction on it.
+
+The work of a transaction is an ordinary function on a connection. It can't await anything, so a transaction is never
+open across the network (handshake.md, rule 1). Each has a connection to itself, begins with the write lock where it
+writes, and its commit isn't lost to a cancelled request (hardening.md, T4). SQLite runs with `journal_mode=DELETE` and
+`synchronous=EXTRA` (T5).
+"""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Connection, event, make_url
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from gateway.ocpi.errors import InternalError, OperatorError
+
+T = TypeVar("T")
+
+#: Seconds a transaction waits for another process's write lock.
+_BUSY_SECONDS: Final = 5
+
+#: What drivers say, and what that means to the person on call.
+_CAUSES: Final = (
+    ("full", "the disk is full", "Free space where the database lies"),
+    ("disk i/o", "the disk reports an error", "Check the disk and its mount where the database lies"),
+    ("readonly", "the database can't be written", "Make the database file and its folder writable for this user"),
+    ("read-only", "the database can't be written", "Make the database file and its folder writable for this user"),
+    ("locked", "the database is locked by another program", "Find who holds it: only gateways may write to it"),
+    ("unable to open", "the database can't be opened", "Check that its folder exists and is writable for this user"),
+    ("not a database", "the file is not a database, or damaged", "Restore it from a back-up"),
+    ("malformed", "the database is damaged", "Restore it from a back-up"),
+)
+
+
+class StoreUnavailableError(InternalError):
+    """The database could not be read or written; nothing of the transaction was kept."""
+
+
+class Store:
+    """A database.
+
+    Args:
+        url: `sqlite:///relative/or//absolute/path` or `postgresql://...`.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = make_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._engine = _make_engine(url)
+        self._transactions: set[asyncio.Future[Any]] = set()
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in a transaction that sees one state of the database.
+
+        Raises:
+            StoreUnavailableError: with the cause in words.
+        """
+        return await self._run(work, writing=False)
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in a transaction that holds the write lock; it is committed before this returns.
+
+        A caller that is cancelled meanwhile doesn't stop it: it ends committed whole, or not at all.
+
+        Raises:
+            StoreUnavailableError: with the cause in words; nothing was kept.
+        """
+        transaction = asyncio.ensure_future(self._run(work, writing=True))
+        self._transactions.add(transaction)
+        transaction.add_done_callback(self._transactions.discard)
+        return await asyncio.shield(transaction)
+
+    async def close(self) -> None:
+        """Let transactions under way end, then close every connection."""
+        if self._transactions:
+            await asyncio.wait(self._transactions)
+        await self._engine.dispose()
+
+    async def _run(self, work: Callable[[Connection], T], *, writing: bool) -> T:
+        try:
+            async with self._engine.connect() as connection:
+                await connection.execution_options(writing=writing)
+                async with connection.begin():
+                    return await connection.run_sync(work)
+        except SQLAlchemyError as error:
+            raise _unavailable(error) from error
+
+
+def _make_engine(url: str) -> AsyncEngine:
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        try:
+            return create_async_engine(parsed.set(drivername="postgresql+asyncpg"), pool_pre_ping=True)
+        except ModuleNotFoundError:
+            raise OperatorError(
+                "PostgreSQL needs the package asyncpg", remedy="Install it: pip install 'ocpi-gateway[postgres]'"
+            ) from None
+    if parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_async_engine(
+        parsed.set(drivername="sqlite+aiosqlite"), connect_args={"timeout": _BUSY_SECONDS, "isolation_level": None}
+    )
+    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=DELETE", "synchronous=EXTRA", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writing = connection.get_execution_options().get("writing", True)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def _unavailable(error: SQLAlchemyError) -> StoreUnavailableError:
+    said = str(error.orig if isinstance(error, DBAPIError) else error).lower()
+    for mark, cause, remedy in _CAUSES:
+        if mark in said:
+            return StoreUnavailableError(cause, remedy=remedy)
+    return StoreUnavailableError(f"the database failed ({type(error).__name__})", remedy="See the log for its cause")

@@ -1,0 +1,168 @@
+"""Who presents this token? The one check that every request from a partner passes.
+
+The happy path is a digest and a dictionary. An unknown token makes the gateway look at the store once before it
+refuses, because another process may just have issued it; that look is budgeted (hardening.md, H2).
+"""
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final
+
+from sqlalchemy import Connection, select
+
+from gateway.ocpi.admission import Admission, Area, admit
+from gateway.ocpi.authorization import candidates
+from gateway.ocpi.errors import PartnerError
+from gateway.ocpi.timestamps import Clock
+from gateway.ocpi.vocabulary import TokenState
+from gateway.store import tables
+from gateway.store.directory import Directory, Holder
+from gateway.store.engine import Store, StoreUnavailableError
+from gateway.store.vault import Vault
+
+
+class Refusal(StrEnum):
+    """Why a token was refused: for our log and metrics; the partner is told none of it (contract.md, uniform 401)."""
+
+    MISSING = "missing"
+    MALFORMED = "malformed"
+    UNKNOWN = "unknown"
+    REVOKED = "revoked"
+    EXPIRED = "expired"
+    SUSPENDED = "suspended"
+    NOT_ADMITTED = "not_admitted"
+
+
+class UnauthenticatedError(PartnerError):
+    """A request can't be attributed to a partner, or its token isn't good for what it asks.
+
+    Attributes:
+        partner: its name where the token told.
+    """
+
+    def __init__(self, refusal: Refusal, *, partner: str = "") -> None:
+        super().__init__(f"credentials token refused: {refusal}")
+        self.refusal = refusal
+        self.partner = partner
+
+
+class Gatekeeper:
+    """Attributes requests to partners.
+
+    Args:
+        looks_per_second: how often unknown tokens may make it look at the store.
+        tombstone: how long a repeated DELETE is still answered as done.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        vault: Vault,
+        directory: Directory,
+        *,
+        clock: Clock,
+        looks_per_second: float,
+        tombstone: timedelta,
+    ) -> None:
+        self._store = store
+        self._vault = vault
+        self._directory = directory
+        self._clock = clock
+        self._budget = _Budget(looks_per_second)
+        self._tombstone = tombstone
+
+    async def admit(self, header: str | None, area: Area) -> tuple[Holder, Admission]:
+        """Find who presents a token, and whether it is good for an area of the public listener.
+
+        Raises:
+            UnauthenticatedError: it isn't; with the reason for the log.
+        """
+        holder = await self._identify(header)
+        now = self._clock()
+        if not holder.token.is_alive(now):
+            raise UnauthenticatedError(Refusal.EXPIRED, partner=holder.partner.name)
+        if holder.partner.suspended:
+            raise UnauthenticatedError(Refusal.SUSPENDED, partner=holder.partner.name)
+        token = holder.token
+        admission = admit(holder.partner.state, token.kind, token.state, area, provable=token.provable)
+        if admission is Admission.REFUSED:
+            raise UnauthenticatedError(Refusal.NOT_ADMITTED, partner=holder.partner.name)
+        return holder, admission
+
+    async def was_unregistered(self, header: str | None) -> bool:
+        """Whether the token belonged to a registration that a DELETE ended a short while ago (handshake.md, RD2)."""
+        digests = self._digests(header)
+        row = tables.inbound_token.c
+
+        def look(connection: Connection) -> bool:
+            found = select(row.id).where(
+                row.digest.in_(digests),
+                row.revoked_by == UNREGISTERED,
+                row.revoked_at > self._clock() - self._tombstone,
+            )
+            return connection.execute(found).first() is not None
+
+        return bool(digests) and self._budget.take(self._clock().timestamp()) and await self._store.read(look)
+
+    async def _identify(self, header: str | None) -> Holder:
+        if not header:
+            raise UnauthenticatedError(Refusal.MISSING)
+        digests = []
+        for _, credentials_token in candidates(header):
+            digest = self._vault.digest(credentials_token)
+            holder = self._directory.holder(digest)
+            if holder is not None:
+                return holder
+            digests.append(digest)
+        if not digests:
+            raise UnauthenticatedError(Refusal.MALFORMED)
+        return await self._look_again(digests)
+
+    async def _look_again(self, digests: list[bytes]) -> Holder:
+        """Look at the store for a token that another process may have issued since."""
+        if not self._budget.take(self._clock().timestamp()):
+            raise UnauthenticatedError(Refusal.UNKNOWN)
+        try:
+            await self._directory.refresh()
+            found = next(filter(None, map(self._directory.holder, digests)), None)
+            if found is not None:
+                return found
+            revoked = await self._store.read(lambda connection: _revoked_of(connection, digests))
+        except StoreUnavailableError:
+            raise UnauthenticatedError(Refusal.UNKNOWN) from None
+        raise UnauthenticatedError(Refusal.REVOKED if revoked else Refusal.UNKNOWN, partner=revoked or "")
+
+    def _digests(self, header: str | None) -> list[bytes]:
+        return [self._vault.digest(credentials_token) for _, credentials_token in candidates(header or "")]
+
+
+#: The reason kept with tokens that a DELETE revoked.
+UNREGISTERED: Final = "unregistered"
+
+
+class _Budget:
+    """So many looks a second, with as many saved up at most."""
+
+    def __init__(self, per_second: float) -> None:
+        self._per_second = per_second
+        self._left = per_second
+        self._at = 0.0
+
+    def take(self, now: float) -> bool:
+        """Whether one more is allowed at this moment, in seconds of any clock."""
+        self._left = min(self._per_second, self._left + max(0.0, now - self._at) * self._per_second)
+        self._at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
+def _revoked_of(connection: Connection, digests: list[bytes]) -> str | None:
+    row = tables.inbound_token.c
+    query = (
+        select(tables.partner.c.name)
+        .join(tables.inbound_token, row.partner_id == tables.partner.c.id)
+        .where(row.digest.in_(digests), row.state == TokenState.REVOKED)
+    )
+    return connection.execute(query).scalar()

@@ -1,0 +1,210 @@
+"""Rows of `inbound_token`: made, proved, replaced, revoked (handshake.md, inbound token states).
+
+pending  made, not yet proved; its ciphertext is kept, because a retry must send the same token again
+active   proved: at most one
+grace    replaced by a proved one: functional modules only, until its deadline
+revoked  only the digest is kept, so that re-use can be told from noise
+"""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, Connection, and_, insert, select, update
+
+from gateway.ocpi.vocabulary import TokenKind, TokenState
+from gateway.store import tables
+from gateway.store.records import binding_of
+from gateway.store.vault import Sealed, Vault
+
+_table = tables.inbound_token
+_MAX_PENDING = 3  # handshake.md: at most 3 pending per partner
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetimes:
+    """How long tokens live in each state (configuration: `tokens`)."""
+
+    invitation: timedelta = timedelta(days=7)
+    pending: timedelta = timedelta(hours=24)
+    grace: timedelta = timedelta(seconds=60)
+    tombstone: timedelta = timedelta(hours=24)
+
+
+def add_invitation(
+    connection: Connection, vault: Vault, *, partner_id: int, token: str, now: datetime, expires_at: datetime
+) -> None:
+    """Store a TOKEN_A; one issued before dies."""
+    revoke(connection, partner_id, now=now, by="replaced", kinds=(TokenKind.INVITATION,))
+    _insert(
+        connection,
+        vault,
+        partner_id=partner_id,
+        token=token,
+        kind=TokenKind.INVITATION,
+        state=TokenState.ACTIVE,
+        provable=True,
+        now=now,
+        expires_at=expires_at,
+    )
+
+
+def add_pending(
+    connection: Connection,
+    vault: Vault,
+    *,
+    partner_id: int,
+    token: str,
+    provable: bool,
+    now: datetime,
+    expires_at: datetime | None,
+) -> None:
+    """Store a token that isn't proved yet, or leave it as it is when it is a retry's; the oldest over three dies."""
+    known = connection.execute(select(_table.c.id).where(_table.c.digest == vault.digest(token))).scalar()
+    if known is not None:
+        return
+    _insert(
+        connection,
+        vault,
+        partner_id=partner_id,
+        token=token,
+        kind=TokenKind.CREDENTIALS,
+        state=TokenState.PENDING,
+        provable=provable,
+        now=now,
+        expires_at=expires_at,
+    )
+    pending = connection.execute(
+        select(_table.c.id)
+        .where(_of(partner_id, TokenKind.CREDENTIALS), _table.c.state == TokenState.PENDING)
+        .order_by(_table.c.created_at.desc(), _table.c.id)
+    ).scalars()
+    for token_id in list(pending)[_MAX_PENDING:]:
+        _revoke_rows(connection, [token_id], now=now, by="replaced")
+
+
+def pending_token(connection: Connection, vault: Vault, *, partner_id: int, now: datetime) -> str | None:
+    """The newest token that we made to send, and that a retry must send again; None where there is none alive."""
+    row = connection.execute(
+        select(_table)
+        .where(
+            _of(partner_id, TokenKind.CREDENTIALS),
+            _table.c.state == TokenState.PENDING,
+            _table.c.provable.is_(False),
+            _table.c.sealed.is_not(None),
+        )
+        .order_by(_table.c.created_at.desc())
+    ).first()
+    if row is None or (row.expires_at is not None and row.expires_at <= now):
+        return None
+    sealed = Sealed(row.seal_key, row.sealed)
+    return vault.keyring.unseal(sealed, binding=binding_of(_table, row.id, partner_id)).decode()
+
+
+def confirm(connection: Connection, vault: Vault, token: str) -> None:
+    """The partner confirmed a token we sent: from now on any use proves it, and it has no deadline."""
+    confirmed = update(_table).where(_table.c.digest == vault.digest(token), _table.c.state == TokenState.PENDING)
+    connection.execute(confirmed.values(provable=True, expires_at=None))
+
+
+def prove(connection: Connection, token_id: str, *, partner_id: int, now: datetime, grace: timedelta) -> bool:
+    """The partner holds this token: it becomes the active one, the former gets its grace, all others die.
+
+    Returns:
+        Whether anything changed: false where another process was faster.
+    """
+    proved = connection.execute(
+        update(_table)
+        .where(_table.c.id == token_id, _table.c.state == TokenState.PENDING)
+        .values(state=TokenState.ACTIVE, provable=True, expires_at=None, sealed=None, seal_key=None)
+    )
+    if proved.rowcount != 1:
+        return False
+    others = connection.execute(
+        select(_table.c.id, _table.c.kind, _table.c.state).where(
+            _table.c.partner_id == partner_id, _table.c.id != token_id, _table.c.state != TokenState.REVOKED
+        )
+    ).all()
+    former = [row.id for row in others if row.kind == TokenKind.CREDENTIALS and row.state == TokenState.ACTIVE]
+    dead = [
+        row.id
+        for row in others
+        if row.id not in former and (row.kind == TokenKind.CREDENTIALS or row.state == TokenState.GRACE)
+    ]
+    connection.execute(
+        update(_table).where(_table.c.id.in_(former)).values(state=TokenState.GRACE, expires_at=now + grace)
+    )
+    _revoke_rows(connection, dead, now=now, by="replaced")
+    return True
+
+
+def answered(connection: Connection, *, partner_id: int) -> None:
+    """TOKEN_A did its work: until its answer is known to have arrived it may repeat that POST, and nothing else."""
+    connection.execute(
+        update(_table)
+        .where(_of(partner_id, TokenKind.INVITATION), _table.c.state == TokenState.ACTIVE)
+        .values(state=TokenState.GRACE)
+    )
+
+
+def revoke(
+    connection: Connection,
+    partner_id: int,
+    *,
+    now: datetime,
+    by: str,
+    kinds: Sequence[TokenKind] = tuple(TokenKind),
+    states: Sequence[TokenState] = (TokenState.PENDING, TokenState.ACTIVE, TokenState.GRACE),
+) -> None:
+    """End tokens of a partner; `by` is kept as the reason."""
+    rows = connection.execute(
+        select(_table.c.id).where(
+            _table.c.partner_id == partner_id, _table.c.kind.in_(kinds), _table.c.state.in_(states)
+        )
+    ).scalars()
+    _revoke_rows(connection, list(rows), now=now, by=by)
+
+
+def _revoke_rows(connection: Connection, ids: Sequence[str], *, now: datetime, by: str) -> None:
+    connection.execute(
+        update(_table)
+        .where(_table.c.id.in_(ids))
+        .values(state=TokenState.REVOKED, sealed=None, seal_key=None, revoked_at=now, revoked_by=by)
+    )
+
+
+def _of(partner_id: int, kind: TokenKind) -> ColumnElement[bool]:
+    return and_(_table.c.partner_id == partner_id, _table.c.kind == kind)
+
+
+def _insert(
+    connection: Connection,
+    vault: Vault,
+    *,
+    partner_id: int,
+    token: str,
+    kind: TokenKind,
+    state: TokenState,
+    provable: bool,
+    now: datetime,
+    expires_at: datetime | None,
+) -> None:
+    row_id = secrets.token_hex(16)
+    pending = state is TokenState.PENDING
+    sealed = vault.keyring.seal(token.encode(), binding=binding_of(_table, row_id, partner_id)) if pending else None
+    connection.execute(
+        insert(_table).values(
+            id=row_id,
+            partner_id=partner_id,
+            kind=kind,
+            state=state,
+            provable=provable,
+            digest=vault.digest(token),
+            fingerprint=vault.fingerprint(token),
+            sealed=sealed.blob if sealed else None,
+            seal_key=sealed.key_id if sealed else None,
+            created_at=now,
+            expires_at=expires_at,
+        )
+    )

@@ -1,0 +1,179 @@
+"""Reading partner records: from rows to the plain records of `gateway.ocpi.partner` and the tokens that name them."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, Table, select
+
+from gateway.ocpi.partner import CredentialsRole, Endpoint, Invitation, Manners, Partner
+from gateway.ocpi.party import Party
+from gateway.ocpi.vocabulary import InterfaceRole, PartnerState, TokenForm, TokenKind, TokenState
+from gateway.store import tables
+from gateway.store.vault import Sealed, Vault
+
+#: States of `outbound_token`.
+ACTIVE = "active"
+PREVIOUS = "previous"
+
+
+@dataclass(frozen=True, slots=True)
+class InboundToken:
+    """A token by which a partner may call us, without the token itself.
+
+    Attributes:
+        provable: any use proves that the partner holds it; else it was sent but not confirmed, and only a call of a
+            functional module does.
+    """
+
+    id: str
+    partner_id: int
+    kind: TokenKind
+    state: TokenState
+    provable: bool
+    digest: bytes
+    fingerprint: str
+    created_at: datetime
+    expires_at: datetime | None
+
+    def is_alive(self, now: datetime) -> bool:
+        """Whether it is accepted anywhere at this moment."""
+        return self.state is not TokenState.REVOKED and (self.expires_at is None or now < self.expires_at)
+
+
+@dataclass(frozen=True, slots=True)
+class OutboundToken:
+    """A token by which we call a partner, without the token itself."""
+
+    kind: TokenKind
+    state: str
+    fingerprint: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerRecord:
+    """A partner with its tokens."""
+
+    partner: Partner
+    inbound_tokens: tuple[InboundToken, ...]
+    outbound_tokens: tuple[OutboundToken, ...]
+    note: str = ""
+    created_at: datetime | None = None
+    registered_at: datetime | None = None
+
+
+def current_revision(connection: Connection) -> int:
+    """The revision of the store: it moves with every change of any partner."""
+    revision: int = connection.execute(select(tables.store_state.c.revision)).scalar_one()
+    return revision
+
+
+def read_changed(connection: Connection, vault: Vault, *, since: int = -1) -> list[PartnerRecord]:
+    """Every partner that changed after a revision, ordered by name."""
+    changed = select(tables.partner).where(tables.partner.c.revision > since).order_by(tables.partner.c.name_key)
+    return _assemble(connection, vault, changed)
+
+
+def read_by_name(connection: Connection, vault: Vault, name: str) -> PartnerRecord | None:
+    """The partner of that name, compared without letter case, or None."""
+    wanted = select(tables.partner).where(tables.partner.c.name_key == name.lower())
+    return next(iter(_assemble(connection, vault, wanted)), None)
+
+
+def read_by_id(connection: Connection, vault: Vault, partner_id: int) -> PartnerRecord:
+    """The partner of that id, which must exist."""
+    return _assemble(connection, vault, select(tables.partner).where(tables.partner.c.id == partner_id))[0]
+
+
+def binding_of(table: Table, row_id: str, partner_id: int) -> str:
+    """What ties a ciphertext to its row."""
+    return f"{table.name}/{row_id}/{partner_id}"
+
+
+def _assemble(connection: Connection, vault: Vault, wanted: Select[Any]) -> list[PartnerRecord]:
+    rows = connection.execute(wanted).all()
+    ids = [row.id for row in rows]
+    roles = _children(connection, tables.credentials_role, ids, order=("position",))
+    endpoints = _children(connection, tables.endpoint, ids, order=("identifier", "role"))
+    inbound = _children(connection, tables.inbound_token, ids, order=("created_at",))
+    outbound = _children(connection, tables.outbound_token, ids, order=("created_at",))
+    return [
+        PartnerRecord(
+            _partner(row, roles[row.id], endpoints[row.id], outbound[row.id], vault),
+            tuple(_inbound(token) for token in inbound[row.id] if token.state != TokenState.REVOKED),
+            tuple(
+                OutboundToken(TokenKind(token.kind), token.state, token.fingerprint, token.created_at)
+                for token in outbound[row.id]
+            ),
+            row.note or "",
+            row.created_at,
+            row.registered_at,
+        )
+        for row in rows
+    ]
+
+
+def _children(
+    connection: Connection, table: Table, ids: Sequence[int], *, order: Iterable[str]
+) -> Mapping[int, list[Row[Any]]]:
+    children: dict[int, list[Row[Any]]] = defaultdict(list)
+    for start in range(0, len(ids), 500):  # databases bound the number of parameters
+        chunk = ids[start : start + 500]
+        query = select(table).where(table.c.partner_id.in_(chunk)).order_by(*(table.c[name] for name in order))
+        for row in connection.execute(query):
+            children[row.partner_id].append(row)
+    return children
+
+
+def _partner(
+    row: Row[Any],
+    roles: Sequence[Row[Any]],
+    endpoints: Sequence[Row[Any]],
+    outbound: Sequence[Row[Any]],
+    vault: Vault,
+) -> Partner:
+    tokens = {
+        token.state: vault.keyring.unseal(
+            Sealed(token.seal_key, token.sealed), binding=binding_of(tables.outbound_token, token.id, row.id)
+        ).decode()
+        for token in outbound
+        if token.kind == TokenKind.CREDENTIALS
+    }
+    return Partner(
+        id=row.id,
+        name=row.name,
+        state=PartnerState(row.state),
+        revision=row.revision,
+        suspended=row.suspended,
+        version=row.version,
+        versions_url=row.versions_url,
+        roles=tuple(
+            CredentialsRole(role.role, Party(role.country_code, role.party_id), role.business_details) for role in roles
+        ),
+        endpoints=tuple(
+            Endpoint(each.identifier, InterfaceRole(each.role) if each.role else None, each.url) for each in endpoints
+        ),
+        manners=Manners(TokenForm(row.token_form), TokenForm(row.versions_form)),
+        invitation=Invitation(
+            tuple((Party.parse(name), role) for name, role in row.invited_roles), frozenset(row.invited_hosts)
+        ),
+        outbound_token=tokens.get(ACTIVE),
+        previous_outbound_token=tokens.get(PREVIOUS),
+    )
+
+
+def _inbound(row: Row[Any]) -> InboundToken:
+    return InboundToken(
+        id=row.id,
+        partner_id=row.partner_id,
+        kind=TokenKind(row.kind),
+        state=TokenState(row.state),
+        provable=row.provable,
+        digest=row.digest,
+        fingerprint=row.fingerprint,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+    )
