@@ -18,6 +18,7 @@ from gateway.ocpi.errors import GatewayError, InternalError, OperatorError, Part
 from gateway.ocpi.lifecycle import Change, next_state
 from gateway.ocpi.partner import Invitation
 from gateway.ocpi.party import Party
+from gateway.ocpi.timestamps import EPOCH
 from gateway.ocpi.vocabulary import PartnerState, TokenForm, TokenKind
 from gateway.store import inbound, outbound, profile, tables
 from gateway.store.inbound import Lifetimes
@@ -77,6 +78,15 @@ class Ledger:
         if record is None:
             raise UnknownPartnerError(name)
         return record
+
+    @classmethod
+    def reading(cls, connection: Connection, vault: Vault) -> "Ledger":
+        """A ledger that is only read from."""
+        return cls(connection, vault, now=EPOCH, actor="")
+
+    def kept_invitation(self, record: PartnerRecord) -> str | None:
+        """The TOKEN_A that a partner gave us, until it has done its work."""
+        return outbound.invitation(self._connection, self._vault, record.partner.id)
 
     def ensure(self, name: str) -> PartnerRecord:
         """The partner of that name, made now where there is none.

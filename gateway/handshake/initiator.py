@@ -1,0 +1,214 @@
+"""We call: registering with a partner that invited us, rotating, unregistering (we are the Sender).
+
+What may be sent is committed before it is sent, and what was received is committed before anything else is looked at,
+so an interruption anywhere leaves something to resume (handshake.md, SP1 to SP10, SU1 to SU6, SD1 and SD2).
+"""
+
+from gateway.handshake.performer import Progress, perform
+from gateway.handshake.registrar import Registrar
+from gateway.ocpi.discovery import Target
+from gateway.ocpi.errors import GatewayError, OperatorError
+from gateway.ocpi.flow import HandshakeError
+from gateway.ocpi.lifecycle import Change, Completed, HalfOpened, Revoked, Rotated, Unregistered
+from gateway.ocpi.registration import POST_CREDENTIALS, initiate, rotate, unregister
+from gateway.ocpi.vocabulary import PartnerState
+from gateway.store.changes import Ledger
+from gateway.store.inbound import pending_token
+from gateway.store.records import PartnerRecord
+
+ROLE = "sender"
+
+#: HTTP statuses by which a partner says on a repeated POST that TOKEN_A did its work already (handshake.md, SP4).
+_SPENT = frozenset({401, 405})
+
+
+class Initiator:
+    """The Sender's end of handshakes.
+
+    Args:
+        actor: who acts, for the audit trail.
+    """
+
+    def __init__(self, registrar: Registrar, *, actor: str) -> None:
+        self._registrar = registrar
+        self._actor = actor
+
+    async def register(
+        self, name: str, *, versions_url: str, invitation_token: str, progress: Progress
+    ) -> PartnerRecord:
+        """Run the handshake with a partner that gave us TOKEN_A.
+
+        Raises:
+            HandshakeError: it failed at a step; what was given is kept, so that it can be resumed.
+            OperatorError: the partner is registered already.
+        """
+        record = await self._registrar.write(
+            self._actor,
+            lambda ledger: ledger.start(name, versions_url=versions_url, invitation_token=invitation_token),
+        )
+        return await self._run(record, invitation_token, progress)
+
+    async def resume(self, name: str, *, progress: Progress) -> PartnerRecord:
+        """Go on with an interrupted registration: with the same TOKEN_A and, if it was made, the same TOKEN_B.
+
+        Raises:
+            OperatorError: there is nothing to resume.
+        """
+        record, invitation_token = await self._registrar.store.read(
+            lambda connection: _interrupted(Ledger.reading(connection, self._registrar.vault), name)
+        )
+        if invitation_token is None or record.partner.versions_url is None:
+            raise OperatorError(
+                f"there is no interrupted registration with {name!r}",
+                remedy="Give what the partner sent you: --versions-url and --token-a",
+            )
+        return await self._run(record, invitation_token, progress)
+
+    async def rotate(self, name: str, *, progress: Progress) -> PartnerRecord:
+        """Give a registered partner a new token of ours by PUT and take its new one.
+
+        Raises:
+            HandshakeError: it failed; the present tokens of both sides go on working.
+        """
+        registrar = self._registrar
+        record = await registrar.write(self._actor, lambda ledger: ledger.partner(name))
+        _require(record, "rotate", PartnerState.REGISTERED)
+        with registrar.alone_with(record):
+            inbound_token = await self._pending(record) or registrar.vault.new_token()
+            flow = rotate(
+                registrar.front,
+                record.partner,
+                inbound_token=inbound_token,
+                allowed_hosts=registrar.hosts_of(record.partner.name),
+            )
+            saver = _Saver(registrar, self._actor, record)
+            try:
+                await perform(flow, fetch=registrar.fetcher(record.partner.name), save=saver, progress=progress)
+            except GatewayError as error:
+                await self._failed(record, error)
+                raise
+        registrar.on_outcome(ROLE, "rotated", record.partner.name, "")
+        return await registrar.reread(record)
+
+    async def unregister(self, name: str, *, force: bool, progress: Progress) -> PartnerRecord:
+        """Tell the partner by DELETE, then drop both tokens; `force` drops them though the partner can't be told.
+
+        Raises:
+            HandshakeError: the partner couldn't be told; the tokens stay.
+        """
+        registrar = self._registrar
+        record = await registrar.write(self._actor, lambda ledger: ledger.partner(name))
+        with registrar.alone_with(record):
+            try:
+                await perform(
+                    unregister(record.partner),
+                    fetch=registrar.fetcher(record.partner.name),
+                    save=_Saver(registrar, self._actor, record),
+                    progress=progress,
+                )
+            except HandshakeError as error:
+                if not force:
+                    await self._failed(record, error)
+                    error.remedy = "The tokens stay. Try again, or drop them without telling the partner: --force"
+                    raise
+                progress(error.step, "could not be told; dropping the tokens nevertheless (--force)")
+            registrar.on_outcome(ROLE, "unregistered", record.partner.name, "")
+            return await registrar.save(self._actor, await registrar.reread(record), Unregistered())
+
+    async def revoke(self, name: str) -> PartnerRecord:
+        """Drop both tokens at once and tell nobody."""
+
+        def work(ledger: Ledger) -> PartnerRecord:
+            ledger.apply(ledger.partner(name), Revoked())
+            return ledger.partner(name)
+
+        return await self._registrar.write(self._actor, work)
+
+    async def _run(self, record: PartnerRecord, invitation_token: str, progress: Progress) -> PartnerRecord:
+        registrar, partner = self._registrar, record.partner
+        with registrar.alone_with(record):
+            earlier = await self._pending(record)
+            inbound_token = earlier or registrar.vault.new_token()
+            target = Target(
+                partner.versions_url or "",
+                invitation_token,
+                manners=partner.manners,
+                hosts=registrar.hosts_of(partner.name),
+            )
+            flow = initiate(registrar.front, target, inbound_token=inbound_token, resumed=earlier is not None)
+            saver = _Saver(registrar, self._actor, record)
+            try:
+                await perform(flow, fetch=registrar.fetcher(partner.name), save=saver, progress=progress)
+            except GatewayError as error:
+                await self._failed(saver.record, _explained(error))
+                if earlier is not None and _is_spent(error):
+                    await self._half_open(record, inbound_token)
+                raise
+        registrar.on_outcome(ROLE, "registered", partner.name, "")
+        return await registrar.reread(record)
+
+    async def _half_open(self, record: PartnerRecord, inbound_token: str) -> None:
+        reason = (
+            "The partner says that TOKEN_A was used: an earlier POST of ours arrived, but its answer with TOKEN_C did "
+            "not. It can call us; we can't call it. Ask the partner to send a PUT credentials, or to invite us again"
+        )
+        await self._registrar.save(self._actor, await self._registrar.reread(record), HalfOpened(reason, inbound_token))
+
+    async def _pending(self, record: PartnerRecord) -> str | None:
+        registrar = self._registrar
+        return await registrar.store.read(
+            lambda connection: pending_token(
+                connection, registrar.vault, partner_id=record.partner.id, now=registrar.clock()
+            )
+        )
+
+    async def _failed(self, record: PartnerRecord, error: GatewayError) -> None:
+        self._registrar.on_outcome(ROLE, "failed", record.partner.name, error.message)
+        await self._registrar.note_failure(self._actor, record, error)
+
+
+class _Saver:
+    """Saves a flow's changes one after the other, each on the record as the one before left it.
+
+    What a partner answered is saved on the record as it is then, whatever changed meanwhile: its token must not be lost
+    (handshake.md, SP5).
+    """
+
+    def __init__(self, registrar: Registrar, actor: str, record: PartnerRecord) -> None:
+        self._registrar = registrar
+        self._actor = actor
+        self.record = record
+
+    async def __call__(self, change: Change) -> None:
+        if isinstance(change, Completed | Rotated):
+            self.record = await self._registrar.write(self._actor, lambda ledger: self._onto_present(ledger, change))
+        else:
+            self.record = await self._registrar.save(self._actor, self.record, change)
+
+    def _onto_present(self, ledger: Ledger, change: Change) -> PartnerRecord:
+        name = self.record.partner.name
+        ledger.apply(ledger.partner(name), change)
+        return ledger.partner(name)
+
+
+def _interrupted(ledger: Ledger, name: str) -> tuple[PartnerRecord, str | None]:
+    record = ledger.partner(name)
+    return record, ledger.kept_invitation(record)
+
+
+def _require(record: PartnerRecord, verb: str, *states: PartnerState) -> None:
+    if record.partner.state not in states:
+        raise OperatorError(
+            f"can't {verb} while the partner {record.partner.name!r} is {record.partner.state}",
+            remedy=f"It has to be {' or '.join(states)}",
+        )
+
+
+def _is_spent(error: GatewayError) -> bool:
+    return isinstance(error, HandshakeError) and error.step == POST_CREDENTIALS and error.http_status in _SPENT
+
+
+def _explained(error: GatewayError) -> GatewayError:
+    if isinstance(error, HandshakeError) and error.outcome_unknown and error.step == POST_CREDENTIALS:
+        error.remedy = "It is not known whether the partner registered us. Resume: ocpi-gateway partner register NAME"
+    return error

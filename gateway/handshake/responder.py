@@ -1,0 +1,199 @@
+"""The partner calls: versions, version details and credentials (we are the Receiver).
+
+All remote checks come first, then one transaction with everything, then the answer (handshake.md, rule 2). Every answer
+is an `Answer`; a refusal is raised as `RefusedError`.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from gateway.handshake.performer import perform
+from gateway.handshake.registrar import Registrar
+from gateway.ocpi.credentials import Credentials, InvalidCredentialsError, read_credentials, write_credentials
+from gateway.ocpi.envelope import Answer, NotAnEnvelopeError, StatusCode, read_json_object
+from gateway.ocpi.errors import Fault, GatewayError, InternalError, OperatorError, PartnerError
+from gateway.ocpi.flow import HandshakeError
+from gateway.ocpi.lifecycle import Change, Unregistered
+from gateway.ocpi.refusal import RefusedError
+from gateway.ocpi.registration import Flow, accept, renew
+from gateway.ocpi.versions import write_version_details, write_versions
+from gateway.ocpi.vocabulary import InterfaceRole, PartnerState, TokenKind
+from gateway.store.changes import ConcurrentChangeError, PartyTakenError
+from gateway.store.directory import Holder
+from gateway.store.records import PartnerRecord
+
+ROLE: Final = "receiver"
+_ACTOR: Final = "partner"
+
+#: States in which a partner counts as registered for the credentials module.
+_REGISTERED: Final = frozenset({PartnerState.REGISTERED, PartnerState.HALF_OPEN})
+
+
+class Responder:
+    """The Receiver's end of handshakes.
+
+    Args:
+        public_url: what every URL we hand out starts with.
+        modules: what we offer, with interface roles.
+        answer_http_status: HTTP status of a successful POST or PUT, by partner name: some partners demand 201.
+    """
+
+    def __init__(
+        self,
+        registrar: Registrar,
+        *,
+        public_url: str,
+        modules: tuple[tuple[str, InterfaceRole], ...],
+        answer_http_status: Callable[[str], int],
+    ) -> None:
+        self._registrar = registrar
+        self._public_url = public_url
+        self._modules = modules
+        self._answer_http_status = answer_http_status
+
+    def versions(self) -> Answer:
+        """Our version list."""
+        return Answer.success(write_versions(self._public_url, self._registrar.front.versions))
+
+    def version_details(self, version: str) -> Answer:
+        """The details of one of our versions."""
+        return Answer.success(write_version_details(self._public_url, version, self._modules))
+
+    def credentials(self, presented_token: str) -> Answer:
+        """Our credentials object, echoing the token by which it was asked for (handshake.md, Tokens)."""
+        return Answer.success(write_credentials(self._registrar.front.credentials(presented_token)))
+
+    async def post(self, holder: Holder, version: str, body: bytes) -> Answer:
+        """Register the partner (steps 3 to 5)."""
+        partner = holder.partner
+        if holder.token.kind is not TokenKind.INVITATION:
+            if partner.state in _REGISTERED:
+                raise _not_allowed("GET, PUT, DELETE", "you are registered already: use PUT to change credentials")
+            raise _under_way()
+        credentials = _read(body)
+        return await self._answer(
+            holder,
+            lambda inbound_token: accept(
+                self._registrar.front,
+                partner,
+                credentials,
+                version=version,
+                inbound_token=inbound_token,
+                allowed_hosts=self._registrar.hosts_of(partner.name),
+            ),
+        )
+
+    async def put(self, holder: Holder, version: str, body: bytes) -> Answer:
+        """Renew the partner's credentials; also switches to the version of the URL (OCPI 2.2.1, PUT method)."""
+        partner = holder.partner
+        _require_registered(holder)
+        credentials = _read(body)
+        return await self._answer(
+            holder,
+            lambda inbound_token: renew(
+                self._registrar.front,
+                partner,
+                credentials,
+                version=version,
+                inbound_token=inbound_token,
+                allowed_hosts=self._registrar.hosts_of(partner.name),
+            ),
+        )
+
+    async def delete(self, holder: Holder) -> Answer:
+        """End the registration; requests in flight finish (handshake.md, RD1 to RD4)."""
+        _require_registered(holder)
+        try:
+            with self._registrar.alone_with(holder.record):
+                await self._registrar.save(_ACTOR, holder.record, Unregistered())
+        except ConcurrentChangeError:
+            raise _under_way() from None
+        except InternalError as error:
+            raise _unable(error) from error
+        self._registrar.on_outcome(ROLE, "unregistered", holder.partner.name, "")
+        return Answer.success()
+
+    async def delivered(self, holder: Holder) -> None:
+        """The answer to a POST was written to the partner's connection: TOKEN_A is dead (handshake.md, rule 9)."""
+        await self._registrar.write(_ACTOR, lambda ledger: ledger.delivered(ledger.partner(holder.partner.name)))
+
+    async def proved(self, holder: Holder) -> None:
+        """The partner used a token for the first time: what it replaces dies."""
+        await self._registrar.write(
+            _ACTOR, lambda ledger: ledger.prove(ledger.partner(holder.partner.name), holder.token.id)
+        )
+
+    async def _answer(self, holder: Holder, flow_for: Callable[[str], Flow[Credentials]]) -> Answer:
+        """Run a flow to its end and put its outcome, whatever it is, into words."""
+        registrar, record = self._registrar, holder.record
+        try:
+            with registrar.alone_with(record):
+                credentials = await perform(
+                    flow_for(registrar.vault.new_token()),
+                    fetch=registrar.fetcher(record.partner.name),
+                    save=lambda change: self._save(record, change),
+                )
+        except ConcurrentChangeError:
+            raise _under_way() from None
+        except GatewayError as error:
+            registrar.on_outcome(ROLE, "failed", record.partner.name, error.message)
+            await self._note(record, error)
+            raise _in_words(error) from error
+        registrar.on_outcome(ROLE, "registered", record.partner.name, "")
+        http_status = self._answer_http_status(record.partner.name)
+        return Answer.success(write_credentials(credentials), http_status=http_status)
+
+    async def _save(self, record: PartnerRecord, change: Change) -> None:
+        await self._registrar.save(_ACTOR, record, change)
+
+    async def _note(self, record: PartnerRecord, error: GatewayError) -> None:
+        if not isinstance(error, InternalError):  # the store that failed can't keep a note of it
+            await self._registrar.note_failure(_ACTOR, record, error)
+
+
+def _read(body: bytes) -> Credentials:
+    try:
+        document = read_json_object(body)
+    except NotAnEnvelopeError as error:
+        answer = Answer(400, StatusCode.INVALID_PARAMETERS, f"read credentials: {error}")
+        raise RefusedError(answer, fault=Fault.PARTNER) from None
+    try:
+        return read_credentials(document)
+    except InvalidCredentialsError as error:
+        answer = Answer(200, StatusCode.INVALID_PARAMETERS, f"read credentials: {error}")
+        raise RefusedError(answer, fault=Fault.PARTNER) from None
+
+
+def _require_registered(holder: Holder) -> None:
+    """PUT and DELETE need a registration; with a TOKEN_A there is none (handshake.md, RU1 and RD4)."""
+    if holder.token.kind is TokenKind.INVITATION or holder.partner.state not in _REGISTERED:
+        raise _not_allowed("GET, POST", "you are not registered: use POST with the token of your invitation")
+
+
+def _not_allowed(allow: str, message: str) -> RefusedError:
+    answer = Answer(405, StatusCode.CLIENT_ERROR, message, headers={"Allow": allow})
+    return RefusedError(answer, fault=Fault.PARTNER)
+
+
+def _under_way() -> RefusedError:
+    message = "the same handshake is already under way; wait for its answer"
+    return RefusedError(Answer(409, StatusCode.CLIENT_ERROR, message), fault=Fault.PARTNER)
+
+
+def _unable(error: GatewayError) -> RefusedError:
+    message = "the gateway could not store the registration; nothing was changed; try again later"
+    return RefusedError(Answer(200, StatusCode.SERVER_ERROR, message), fault=Fault.GATEWAY, reason=str(error))
+
+
+def _in_words(error: GatewayError) -> RefusedError:
+    """What the partner is told of a failure: always HTTP 200 with the OCPI status code (handshake.md, rule 5)."""
+    match error:
+        case HandshakeError():
+            answer = Answer(200, error.status_code, error.public_message)
+        case PartyTakenError():
+            answer = Answer(200, StatusCode.INVALID_PARAMETERS, f"read credentials: {error.public_message}")
+        case PartnerError() | OperatorError():
+            answer = Answer(200, StatusCode.CLIENT_ERROR, error.message)
+        case _:
+            return _unable(error)
+    return RefusedError(answer, fault=error.fault, reason=str(error))
