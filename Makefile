@@ -1,0 +1,83 @@
+# The project's commands, the same here and in CI. `make help` lists them.
+# A machine needs Python 3.11 or newer, make and a way to the package registry; everything else is made in .venv.
+
+VENV  := .venv
+BIN   := $(VENV)/bin
+READY := $(VENV)/.ready
+IMAGE := localhost/ocpi-gateway:dev
+
+# The newest Python here that can make a virtual environment and run every test; 3.14 has no foreign peers (make_peers.py).
+PYTHON ?= $(shell for candidate in python3.13 python3.12 python3.11 python3.14 python3 python; do \
+	$$candidate -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo $$candidate && break; done)
+
+# Arguments handed on: make test ARGS='tests/ocpi -k token'; make run ARGS='--help'; make lock ARGS=--upgrade
+ARGS ?=
+WORKERS ?= auto
+
+LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+	--custom-compile-command 'make lock' $(ARGS)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo run test check lint types contracts docs-fresh format docs lock image image-test clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(READY) ## the six steps in both roles, and traffic both ways, on this machine
+	@$(BIN)/ocpi-gateway demo $(ARGS)
+
+run: $(READY) ## start the gateway on config.example.yaml
+	@$(BIN)/ocpi-gateway -c config.example.yaml run $(ARGS)
+
+test: $(READY) ## every test, in random order (ARGS= goes to pytest, WORKERS=0 runs in one process)
+	@$(BIN)/python tests/e2e/make_peers.py
+	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+check: lint types contracts docs-fresh test ## all that CI asks of a change
+
+lint: $(READY) ## ruff: rules and format
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: $(READY) ## mypy --strict
+	@$(BIN)/mypy --strict
+
+contracts: $(READY) ## the import layers
+	@$(BIN)/lint-imports --no-logo
+
+docs-fresh: $(READY) ## generated files are what the code says they are
+	@$(BIN)/python -m gateway.config.reference --check
+
+docs: $(READY) ## write the generated files anew
+	@$(BIN)/python -m gateway.config.reference
+
+format: $(READY) ## let ruff mend what it can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+lock: ## resolve requirements/*.lock (needs uv; ARGS=--upgrade takes the newest of everything)
+	@command -v uv >/dev/null || { echo 'make lock needs uv: pip install uv' >&2; exit 1; }
+	@$(LOCK) requirements/build.in -o requirements/build.lock
+	@$(LOCK) pyproject.toml --extra postgres -o requirements/runtime.lock
+	@$(LOCK) pyproject.toml --extra postgres --group dev requirements/build.in \
+		-c requirements/runtime.lock -c requirements/build.lock -o requirements/dev.lock
+
+image: ## build the container image with the engine that is here
+	@tools/image.sh build $(IMAGE)
+
+image-test: ## build the image, run it hardened and check what it promises
+	@tools/image.sh test $(IMAGE)
+
+clean: ## remove what these targets made, the environments included
+	@rm -rf $(VENV) .peers .*_cache .hypothesis .coverage* htmlcov dist build
+
+$(READY): requirements/dev.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo 'OCPI Gateway needs Python 3.11 or newer with its venv module, and found none on' \
+		'the PATH. Install one (Debian: apt install python3-venv), or name it: make PYTHON=/path/to/python3' >&2; exit 1; }
+	@test -x $(BIN)/python || { echo "making $(VENV) with $(PYTHON)"; $(PYTHON) -m venv $(VENV); }
+	@echo 'installing the locked dependencies'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@

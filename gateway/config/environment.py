@@ -1,0 +1,83 @@
+"""What the configuration needs from the machine: the files it names, and a place for the database.
+
+Apart from loading, because a configuration may be written on another machine than it runs on; `validate` and start-up
+do both (operations.md, validate).
+"""
+
+import os
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+from gateway.config.loader import Loaded
+from gateway.config.model import Config
+from gateway.config.network import Tls
+from gateway.config.problems import Finding, KeyPath, Problem
+
+
+def check_environment(loaded: Loaded) -> tuple[Problem, ...]:
+    """Look for every file that the configuration names; empty where all is well. Changes nothing."""
+    return tuple(map(loaded.locator.problem, _findings(loaded.config)))
+
+
+def _findings(config: Config) -> Iterator[Finding]:
+    if config.listen.public.tls is not None:
+        yield from _check_tls(config.listen.public.tls)
+    if config.outbound.ca_file is not None:
+        yield from _check_ca_file(config.outbound.ca_file)
+    if config.sqlite_path is not None:
+        yield from _check_database(config.sqlite_path)
+
+
+def _check_tls(tls: Tls) -> Iterator[Finding]:
+    key_path: KeyPath = ("listen", "public", "tls")
+    unreadable = [
+        *_check_readable((*key_path, "certificate"), tls.certificate),
+        *_check_readable((*key_path, "key"), tls.key),
+    ]
+    yield from unreadable
+    if unreadable:
+        return
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(tls.certificate, tls.key, password=_refuse_passphrase)
+    except (ssl.SSLError, ValueError):
+        yield Finding(key_path, "certificate and key are not a matching pair in PEM form, or the key has a passphrase")
+
+
+def _refuse_passphrase() -> str:
+    """Without this OpenSSL would ask for one on the terminal."""
+    raise ValueError
+
+
+def _check_ca_file(path: Path) -> Iterator[Finding]:
+    key_path: KeyPath = ("outbound", "ca_file")
+    unreadable = list(_check_readable(key_path, path))
+    yield from unreadable
+    if unreadable:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=path)
+    except ssl.SSLError:
+        yield Finding(key_path, "holds no certificates in PEM form")
+
+
+def _check_readable(key_path: KeyPath, path: Path) -> Iterator[Finding]:
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        yield Finding(key_path, f"the file {str(path)!r} can't be read: {error.strerror}")
+
+
+def _check_database(path: Path) -> Iterator[Finding]:
+    try:
+        existing = next(place for place in (path, *path.absolute().parents) if place.exists())
+    except OSError as error:
+        yield Finding(("database",), f"{str(path)!r} can't be reached: {error.strerror}")
+        return
+    if existing == path and path.is_dir():
+        yield Finding(("database",), f"{str(path)!r} is a folder", "name a file in it")
+    elif existing != path and not existing.is_dir():
+        yield Finding(("database",), f"{str(existing)!r} is not a folder", "name another one")
+    elif not os.access(existing, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+        yield Finding(("database",), f"{str(existing)!r} is not writable for this user", "change its owner or mode")

@@ -1,0 +1,156 @@
+"""Where the gateway listens, whom it may call, and what is special about single partners."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from gateway.config.values import HeaderSecret, HostName, Network, PartnerName, Seconds, Section
+from gateway.ocpi.vocabulary import TokenForm
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+_PORT = "TCP port; 0 takes any free one."
+
+
+class Tls(Section):
+    """The certificate of the public listener."""
+
+    certificate: Path = Field(description="PEM file with the certificate and its chain.")
+    key: Path = Field(description="PEM file with the private key, without a passphrase.")
+
+
+class PublicListener(Section):
+    """The listener that partners call."""
+
+    host: HostName = Field(default="0.0.0.0", description="Address to listen on.")  # noqa: S104 - partners are outside
+    port: Port = Field(default=8080, description=_PORT)
+    tls: Tls | None = Field(default=None, description="Serve https here; leave it out where a proxy in front ends TLS.")
+
+
+class PrivateListener(Section):
+    """The listener through which the backend calls partners."""
+
+    host: HostName = Field(default="127.0.0.1", description="Address to listen on; keep it private.")
+    port: Port = Field(default=8081, description=_PORT)
+
+
+class AdminListener(Section):
+    """The listener of console and admin API."""
+
+    host: HostName = Field(default="127.0.0.1", description="Address to listen on; keep it on loopback.")
+    port: Port = Field(default=8082, description=_PORT)
+
+
+class StatusListener(Section):
+    """The listener of /livez, /readyz and /metrics."""
+
+    host: HostName = Field(default="0.0.0.0", description="Address to listen on.")  # noqa: S104 - probes come from outside
+    port: Port = Field(default=8083, description=_PORT)
+
+
+class Listen(Section):
+    """The four listeners."""
+
+    public: PublicListener = Field(default_factory=PublicListener, description="Partners call here.")
+    private: PrivateListener = Field(
+        default_factory=PrivateListener, description="The backend calls partners through here."
+    )
+    admin: AdminListener = Field(default_factory=AdminListener, description="Console and admin API.")
+    status: StatusListener = Field(
+        default_factory=StatusListener, description="Health and metrics: /livez, /readyz, /metrics, nothing else."
+    )
+
+
+class OwnershipCheck(StrEnum):
+    """Whether a partner may send objects of parties that aren't its own (interop.md, Traffic)."""
+
+    STRICT = "strict"
+    RELAXED = "relaxed"
+
+
+class TokenFormChoice(StrEnum):
+    """How to write our Authorization header to a partner (interop.md, Authorization header)."""
+
+    AUTO = "auto"
+    BASE64 = "base64"
+    PLAIN = "plain"
+
+    @property
+    def fixed(self) -> TokenForm | None:
+        """The form the operator demands; None leaves it to what was learned from the partner."""
+        return None if self is TokenFormChoice.AUTO else TokenForm(self.value)
+
+
+def _check_success(http_status: int) -> int:
+    if http_status not in {200, 201}:
+        raise ValueError("must be 200 or 201")
+    return http_status
+
+
+_Success = AfterValidator(_check_success)
+
+
+class PartnerSettings(Section):
+    """What is special about one partner."""
+
+    backend_authorization: HeaderSecret | None = Field(
+        default=None,
+        description="Authorization header value for this partner's traffic to the backend, "
+        "instead of `backend.authorization`. Secret.",
+    )
+    ownership_check: OwnershipCheck = Field(
+        default=OwnershipCheck.STRICT,
+        description="`relaxed` lets it send objects of other parties, as aggregators do.",
+    )
+    token_form: TokenFormChoice = Field(
+        default=TokenFormChoice.AUTO,
+        description="How it wants its token in our requests; `auto` learns it at first contact.",
+    )
+    credentials_http_status: Annotated[int, _Success] = Field(
+        default=200,
+        json_schema_extra={"enum": [200, 201]},
+        description="HTTP status of our answer to its POST of credentials.",
+    )
+    allowed_hosts: tuple[HostName, ...] = Field(
+        default=(), description="Further host names that its URLs may be on, beside that of its credentials URL."
+    )
+
+
+class Outbound(Section):
+    """Our own requests to partners during a handshake."""
+
+    ca_file: Path | None = Field(
+        default=None, description="PEM file of further certificate authorities to trust for partners."
+    )
+    get_timeout_seconds: Seconds = Field(default=5, description="Longest wait for one GET at a partner, in seconds.")
+    callback_budget_seconds: Seconds = Field(
+        default=15, description="Longest time for all call-backs while a partner's POST or PUT is open, in seconds."
+    )
+    credentials_timeout_seconds: Seconds = Field(
+        default=30, description="Longest wait for the answer to our own POST, PUT or DELETE of credentials, in seconds."
+    )
+    max_document_bytes: int = Field(
+        default=262144, ge=1024, le=16777216, description="Largest document accepted from a partner, in bytes."
+    )
+
+
+class EgressRule(Section):
+    """One exception from the ban on private addresses."""
+
+    cidr: Network = Field(
+        description="Network that may be called. Loopback and metadata addresses only one by one, as /32 or /128."
+    )
+    hosts: tuple[HostName, ...] = Field(default=(), description="Only under these host names; empty means any.")
+    ports: tuple[Annotated[int, Field(ge=1, le=65535)], ...] = Field(
+        default=(443,), min_length=1, description="Only on these ports."
+    )
+    partner: PartnerName | None = Field(default=None, description="Only for this partner; any unless given.")
+
+
+class Egress(Section):
+    """Which private networks may be called for partners; public addresses need no rule."""
+
+    allow: tuple[EgressRule, ...] = Field(
+        default=(), description="Private networks that partners are reached in. Denied unless listed."
+    )

@@ -1,0 +1,115 @@
+"""Limits, time-outs, lifetimes and the like: every one has a default that suits most installations."""
+
+from enum import StrEnum
+
+from pydantic import Field
+
+from gateway.config.durations import Lifetime, lifetime_field
+from gateway.config.values import Seconds, SecondsOrNone, Section
+
+
+class Limits(Section):
+    """The largest things that are accepted."""
+
+    body_bytes: int = Field(
+        default=134217728, ge=1024, description="Largest body of a request that is forwarded, in bytes."
+    )
+    credentials_body_bytes: int = Field(
+        default=65536, ge=1024, description="Largest body of a request to the credentials endpoint, in bytes."
+    )
+    rewritten_body_bytes: int = Field(
+        default=65536,
+        ge=1024,
+        description="Largest body of a request whose `response_url` has to be rewritten, in bytes.",
+    )
+    header_bytes: int = Field(
+        default=8190, ge=1024, le=65536, description="Longest request line, and longest single header, in bytes."
+    )
+    unknown_token_refreshes_per_second: float = Field(
+        default=20,
+        gt=0,
+        le=10000,
+        allow_inf_nan=False,
+        description="How many times a second an unknown token may make us look into the database before answering 401.",
+    )
+
+
+class Timeouts(Section):
+    """How long to wait for others."""
+
+    backend_connect_seconds: Seconds = Field(default=2, description="For a connection to the backend, in seconds.")
+    backend_answer_seconds: Seconds = Field(
+        default=30, description="For the head of the backend's answer, and between two pieces of it, in seconds."
+    )
+    partner_connect_seconds: Seconds = Field(default=5, description="For a connection to a partner, in seconds.")
+    partner_answer_seconds: Seconds = Field(
+        default=30, description="For the head of a partner's answer, and between two pieces of it, in seconds."
+    )
+    keep_alive_seconds: Seconds = Field(
+        default=75, description="How long an idle connection of a client stays open, in seconds."
+    )
+    header_seconds: Seconds = Field(
+        default=15, description="How long a client may take to send the head of a request, in seconds."
+    )
+
+
+class Tokens(Section):
+    """How long credentials tokens, and what is remembered of them, live."""
+
+    invitation_lifetime: Lifetime = lifetime_field(
+        "7d", description="How long an invitation token can be used, unless the invitation says."
+    )
+    grace_seconds: SecondsOrNone = Field(
+        default=60,
+        description="How long a replaced token still works on functional modules after the first use of the new one, "
+        "in seconds; at most 86400.",
+    )
+    pending_lifetime: Lifetime = lifetime_field(
+        "24h", description="How long a token works that was made but not yet used by the partner."
+    )
+    tombstone: Lifetime = lifetime_field(
+        "24h", description="How long a repeated DELETE of credentials is answered with success."
+    )
+
+
+class Callbacks(Section):
+    """Rewritten `response_url`s."""
+
+    lifetime: Lifetime = lifetime_field("30d", description="How long a rewritten `response_url` can be called.")
+
+
+class Shutdown(Section):
+    """What happens on SIGTERM."""
+
+    drain_delay_seconds: SecondsOrNone = Field(
+        default=5, description="How long we report not ready but still serve, in seconds."
+    )
+    grace_period_seconds: SecondsOrNone = Field(
+        default=30, description="How long requests in flight may then take to finish, in seconds."
+    )
+
+
+class LogLevel(StrEnum):
+    """The least severity that is logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogFormat(StrEnum):
+    """The form of log lines on standard output."""
+
+    AUTO = "auto"
+    CONSOLE = "console"
+    JSON = "json"
+
+
+class Log(Section):
+    """What is logged and how."""
+
+    level: LogLevel = Field(default=LogLevel.INFO, description="The least severity that is logged.")
+    format: LogFormat = Field(
+        default=LogFormat.AUTO, description="`auto` is `console` on a terminal and `json` elsewhere."
+    )

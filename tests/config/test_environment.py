@@ -1,0 +1,124 @@
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+import trustme
+
+from gateway.config import check_environment, load_text
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    issued = trustme.CA().issue_cert("ocpi.example.com")
+    issued.private_key_pem.write_to_path(tmp_path / "key.pem")
+    issued.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    return tmp_path / "cert.pem"
+
+
+def problems(text):
+    return [str(problem) for problem in check_environment(load_text(text, source="c.yaml", environ={}))]
+
+
+def tls(certificate, key):
+    return f"listen:\n  public:\n    tls:\n      certificate: {certificate}\n      key: {key}\n"
+
+
+def test_nothing_is_wrong_where_the_database_can_be_made(minimal, tmp_path):
+    assert problems(minimal + f"database: sqlite:///{tmp_path}/new/folder/gateway.db\n") == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_matching_certificate_and_key_are_right(minimal, certificate):
+    assert problems(minimal + tls(certificate, certificate.with_name("key.pem"))) == []
+
+
+def test_missing_tls_files_are_named_with_their_lines(minimal, tmp_path):
+    assert problems(minimal + tls(tmp_path / "a", tmp_path / "b")) == [
+        f"c.yaml:16: listen.public.tls.certificate: the file '{tmp_path}/a' can't be read: No such file or directory",
+        f"c.yaml:17: listen.public.tls.key: the file '{tmp_path}/b' can't be read: No such file or directory",
+    ]
+
+
+def test_a_key_of_another_certificate_is_a_problem(minimal, certificate, tmp_path):
+    other = tmp_path / "other.pem"
+    trustme.CA().issue_cert("ocpi.example.com").private_key_pem.write_to_path(other)
+    assert problems(minimal + tls(certificate, other)) == [
+        (
+            "c.yaml:15: listen.public.tls: certificate and key are not a matching pair in PEM form, "
+            "or the key has a passphrase"
+        )
+    ]
+
+
+def test_a_key_with_a_passphrase_is_a_problem_and_nobody_is_asked_for_it(minimal, certificate, tmp_path):
+    from cryptography.hazmat.primitives import serialization
+
+    private_key = serialization.load_pem_private_key(certificate.with_name("key.pem").read_bytes(), None)
+    locked = tmp_path / "locked.pem"
+    locked.write_bytes(
+        private_key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"secret"),
+        )
+    )
+    assert len(problems(minimal + tls(certificate, locked))) == 1
+
+
+def test_a_ca_file_must_be_there_and_hold_certificates(minimal, certificate, tmp_path):
+    (tmp_path / "empty.pem").touch()
+    assert problems(minimal + f"outbound: {{ca_file: {certificate}}}\n") == []
+    assert problems(minimal + f"outbound: {{ca_file: {tmp_path}/empty.pem}}\n") == [
+        "c.yaml:13: outbound.ca_file: holds no certificates in PEM form"
+    ]
+    assert "can't be read" in problems(minimal + f"outbound: {{ca_file: {tmp_path}/absent}}\n")[0]
+
+
+def test_a_folder_in_place_of_the_database_is_a_problem(minimal, tmp_path):
+    assert problems(minimal + f"database: sqlite:///{tmp_path}\n") == [
+        f"c.yaml:13: database: '{tmp_path}' is a folder, name a file in it"
+    ]
+
+
+def test_a_file_in_place_of_the_databases_folder_is_a_problem(minimal, tmp_path):
+    (tmp_path / "data").touch()
+    assert problems(minimal + f"database: sqlite:///{tmp_path}/data/gateway.db\n") == [
+        f"c.yaml:13: database: '{tmp_path}/data' is not a folder, name another one"
+    ]
+
+
+@pytest.fixture
+def read_only_folder():
+    """A folder that this process can't write to, with one in it that it can't even search.
+
+    A test run by root acts as an ordinary user meanwhile.
+    """
+    folder = Path(tempfile.mkdtemp())
+    (folder / "locked").mkdir(mode=0)
+    folder.chmod(0o555)
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    yield folder
+    os.seteuid(user)
+    folder.chmod(0o755)
+    (folder / "locked").rmdir()
+    folder.rmdir()
+
+
+def test_a_place_that_is_not_writable_is_a_problem(minimal, read_only_folder):
+    assert problems(minimal + f"database: sqlite:///{read_only_folder}/data/gateway.db\n") == [
+        f"c.yaml:13: database: '{read_only_folder}' is not writable for this user, change its owner or mode"
+    ]
+
+
+def test_a_place_that_cannot_be_reached_is_a_problem(minimal, read_only_folder):
+    hidden = read_only_folder / "locked" / "gateway.db"
+    assert problems(minimal + f"database: sqlite:///{hidden}\n") == [
+        f"c.yaml:13: database: '{hidden}' can't be reached: Permission denied"
+    ]
+
+
+def test_postgresql_is_left_to_the_store(minimal):
+    assert problems(minimal + "database: postgresql://gateway@db/ocpi\n") == []

@@ -1,0 +1,312 @@
+"""The rig for end-to-end tests: the gateway as a process with its command line, and a legacy backend that records.
+
+    backend (this process)  <--  gateway (a process, four loopback listeners)  <-->  partners
+
+Whatever is waited for is waited for by its sign, with a deadline: readiness on the status listener, exit of a process.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import aiohttp
+from aiohttp import web
+from multidict import CIMultiDict
+
+_READY_SECONDS = 30
+_COMMAND_SECONDS = 60
+_STOP_SECONDS = 30
+_POLL_SECONDS = 0.05
+_SETTLED_SECONDS = 5
+_STARTS = 3
+
+BACKEND_AUTHORIZATION = "Token legacy-authorization-of-the-tests"
+EGRESS_TOKEN = "egress-token-of-the-tests"
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A request that reached the backend; `path` starts at the root and is as it came, `query` too."""
+
+    method: str
+    path: str
+    query: str
+    headers: CIMultiDict
+    body: bytes
+
+
+class Backend:
+    """A legacy system: it serves lists page by page, records every request, and calls partners through the gateway.
+
+    Attributes:
+        url: what `backend.url` is to be.
+        requests: all that came, in order.
+    """
+
+    def __init__(self):
+        self.url = ""
+        self.requests = []
+        self._lists = {}
+        self._answers = {}
+
+    async def __aenter__(self):
+        application = web.Application(client_max_size=2**30)
+        application.router.add_route("*", "/{path:.*}", self._answer)
+        self._runner = web.AppRunner(application)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}/legacy"
+        self._http = aiohttp.ClientSession()  # noqa: TID251 - the legacy system's own client
+        return self
+
+    async def __aexit__(self, *failure):
+        await self._http.close()
+        await self._runner.cleanup()
+
+    def offer(self, path, documents):
+        """Serve a list at `path` below `url`, in pages that link to one another by the backend's own address."""
+        self._lists[path] = documents
+
+    def answer(self, method, path, *, data, http_status=200, headers=None):
+        """Answer every such request to `path` below `url` with an envelope around `data`."""
+        self._answers[method, path] = (http_status, headers or {}, data)
+
+    async def call(self, method, url, *, document=None):
+        """Call the gateway's private listener as the legacy system does; gives `(HTTP status, body, headers)`."""
+        headers = {"Authorization": f"Token {EGRESS_TOKEN}"}
+        async with self._http.request(method, url, headers=headers, json=document) as answer:
+            return answer.status, await answer.json(), answer.headers
+
+    async def _answer(self, request):
+        body = await request.read()
+        path, query = request.raw_path.partition("?")[::2]
+        self.requests.append(Recorded(request.method, path, query, request.headers.copy(), body))
+        if request.headers.get("Authorization") != BACKEND_AUTHORIZATION:
+            return web.json_response({"error": "this is not what the gateway is configured to send"}, status=401)
+        asked = path.removeprefix("/legacy").rstrip("/")
+        if request.method == "GET" and asked in self._lists:
+            return self._page(asked, request)
+        http_status, headers, data = self._answers.get((request.method, asked), (404, {}, None))
+        return web.json_response(_envelope(data), status=http_status, headers=headers)
+
+    def _page(self, asked, request):
+        documents = self._lists[asked]
+        offset, limit = int(request.query.get("offset", 0)), int(request.query.get("limit", 50))
+        headers = {"X-Total-Count": str(len(documents)), "X-Limit": str(limit)}
+        if offset + limit < len(documents):
+            headers["Link"] = f'<{self.url}{asked}?offset={offset + limit}&limit={limit}>; rel="next"'
+        return web.json_response(_envelope(documents[offset : offset + limit]), headers=headers)
+
+
+@dataclass(frozen=True)
+class CommandResult:
+    """How a command line verb ended."""
+
+    exit_code: int
+    output: str
+    errors: str
+
+
+class CommandFailedError(AssertionError):
+    """A verb that was to succeed did not."""
+
+
+class Gateway:
+    """The gateway in a folder of its own: configuration, database, log; started and stopped as a process.
+
+    Attributes:
+        public_url, private_url, status_url: of its listeners, from the first start on.
+    """
+
+    def __init__(self, *, folder, backend_url, **settings):
+        """`settings` are top-level keys of the configuration that replace the ones below."""
+        self._folder = folder
+        self._settings = settings
+        self._backend_url = backend_url
+        self._process = None
+        self._log = folder / "gateway.log"
+        self._use_other_ports()
+
+    async def __aenter__(self):
+        await self.start()
+        return self
+
+    async def __aexit__(self, *failure):
+        try:
+            if self._process is not None:
+                assert await self.stop() == 0, "the gateway must end with exit code 0 on SIGTERM"
+        finally:
+            # pytest keeps this to itself unless the test fails.
+            sys.stdout.write(f"--- log of the gateway {self._folder.name}\n{self._read_log()}\n")
+
+    async def start(self):
+        """Start it and wait until it is ready; another process may take a chosen port meanwhile, so try again."""
+        for attempt in range(1, _STARTS + 1):
+            await self._launch()
+            if await self._becomes_ready():
+                return
+            if attempt == _STARTS or self._read_log().count("in use") < attempt:
+                raise AssertionError(f"the gateway ended with {self._process.returncode}:\n{self._read_log()}")
+            self._use_other_ports()
+
+    async def stop(self):
+        """End it with SIGTERM; gives its exit code."""
+        process, self._process = self._process, None
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+        try:
+            return await asyncio.wait_for(process.wait(), timeout=_STOP_SECONDS)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+            raise AssertionError(f"the gateway did not end within {_STOP_SECONDS} s of SIGTERM") from None
+
+    async def run(self, *words):
+        """Run a verb of the command line beside the running server, whatever comes of it."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "gateway", "-c", str(self._file), *words),
+            cwd=self._folder,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            output, errors = await asyncio.wait_for(process.communicate(), timeout=_COMMAND_SECONDS)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+            raise CommandFailedError(f"`{' '.join(words)}` did not end within {_COMMAND_SECONDS} s") from None
+        return CommandResult(process.returncode, output.decode(), errors.decode())
+
+    async def do(self, *words):
+        """Run a verb that must succeed; gives what it wrote to standard output."""
+        result = await self.run(*words)
+        if result.exit_code:
+            raise CommandFailedError(
+                f"`{' '.join(words)}` ended with {result.exit_code}\n{result.output}{result.errors}"
+            )
+        return result.output
+
+    async def invite(self, name, *options):
+        """`partner invite`: its JSON document."""
+        return json.loads(await self.do("partner", "invite", name, *options, "--json"))
+
+    async def register(self, name, *, versions_url, token_a):
+        """`partner register`: its JSON document."""
+        words = ("--versions-url", versions_url, "--token-a", token_a, "--json")
+        return json.loads(await self.do("partner", "register", name, *words))
+
+    async def show(self, name):
+        """`partner show`: its JSON document."""
+        return json.loads(await self.do("partner", "show", name, "--json"))
+
+    def log(self):
+        """The lines of its log that are JSON documents."""
+        return [json.loads(line) for line in self._read_log().splitlines() if line.startswith("{")]
+
+    @property
+    def configuration(self):
+        """The document that is written as its configuration file."""
+        listen = {name: {"host": "127.0.0.1", "port": port} for name, port in self._ports.items()}
+        party = {
+            "role": "CPO",
+            "country_code": "NL",
+            "party_id": "EXA",
+            "business_details": {"name": "Example Charging"},
+        }
+        modules = {
+            "locations": {"role": ["SENDER", "RECEIVER"]},
+            "tokens": {"role": "RECEIVER"},
+            "commands": {"role": "RECEIVER"},
+        }
+        return {
+            "public_url": self.public_url,
+            "development": True,
+            "parties": [party],
+            "listen": listen,
+            "backend": {
+                "url": self._backend_url,
+                "authorization": BACKEND_AUTHORIZATION,
+                "egress_token": EGRESS_TOKEN,
+                "modules": modules,
+            },
+            "database": f"sqlite:///{self._folder / 'gateway.db'}",
+            "log": {"format": "json"},
+            "shutdown": {"drain_delay_seconds": 0, "grace_period_seconds": 5},
+            **self._settings,
+        }
+
+    def _use_other_ports(self):
+        names = ("public", "private", "admin", "status")
+        with ExitStack() as held:
+            listeners = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in names]
+            self._ports = {name: taken.getsockname()[1] for name, taken in zip(names, listeners, strict=True)}
+        self.public_url, self.private_url, _, self.status_url = (
+            f"http://127.0.0.1:{port}" for port in self._ports.values()
+        )
+
+    @property
+    def _file(self):
+        return self._folder / "gateway.yaml"
+
+    async def _launch(self):
+        # JSON is YAML.
+        self._file.write_text(json.dumps(self.configuration, indent=2))
+        with self._log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "gateway", "-c", str(self._file), "run"),
+                cwd=self._folder,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=asyncio.subprocess.STDOUT,
+                env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            )
+
+    async def _becomes_ready(self):
+        """Whether it says so on `/readyz`; False where the process ended instead."""
+        try:
+            async with asyncio.timeout(_READY_SECONDS), aiohttp.ClientSession() as http:  # noqa: TID251 - a probe
+                while self._process.returncode is None:
+                    if await _answers_200(http, f"{self.status_url}/readyz"):
+                        return True
+                    await asyncio.sleep(_POLL_SECONDS)
+        except TimeoutError:
+            await self.stop()
+            raise AssertionError(f"the gateway was not ready within {_READY_SECONDS} s") from None
+        return False
+
+    def _read_log(self):
+        return self._log.read_text(errors="replace") if self._log.exists() else ""
+
+
+async def eventually(http_status, call, *arguments):
+    """Repeat a call that gives `(HTTP status, body, headers)` until it gives that status; gives that answer.
+
+    A running gateway follows the command line within a second, not at once (contract.md, Command line).
+    """
+    deadline = asyncio.get_running_loop().time() + _SETTLED_SECONDS
+    while True:
+        answer = await call(*arguments)
+        if answer[0] == http_status or asyncio.get_running_loop().time() > deadline:
+            assert answer[0] == http_status, f"still HTTP {answer[0]} after {_SETTLED_SECONDS} s: {answer[1]}"
+            return answer
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+async def _answers_200(http, url):
+    try:
+        async with http.get(url) as answer:
+            return answer.status == 200
+    except aiohttp.ClientError:
+        return False
+
+
+def _envelope(data):
+    envelope = {"status_code": 1000, "status_message": "Success", "timestamp": "2025-06-01T08:00:00Z"}
+    return envelope | ({} if data is None else {"data": data})
