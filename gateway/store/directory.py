@@ -39,6 +39,7 @@ class Directory:
         self._holders: dict[bytes, Holder] = {}
         self._names: dict[str, int] = {}
         self._owners: dict[Party, int] = {}
+        self._forgotten: set[bytes] = set()
         self._refreshing = asyncio.Lock()
 
     def holder(self, digest: bytes) -> Holder | None:
@@ -78,7 +79,8 @@ class Directory:
             return bool(changed)
 
     def forget_token(self, token: InboundToken) -> None:
-        """Stop accepting a token at once, ahead of the store (handshake.md, rule 9)."""
+        """Never again accept a token in this process, ahead of the store (handshake.md, rule 9)."""
+        self._forgotten.add(token.digest)
         self._holders.pop(token.digest, None)
 
     def _replace(self, record: PartnerRecord) -> None:
@@ -92,5 +94,11 @@ class Directory:
                     del self._owners[party]
         self._records[partner.id] = record
         self._names[partner.name.lower()] = partner.id
-        self._owners.update(dict.fromkeys(partner.parties, partner.id))
-        self._holders.update({token.digest: Holder(record, token) for token in record.inbound_tokens})
+        self._owners |= dict.fromkeys(partner.parties, partner.id)
+        self._holders.update(
+            {
+                token.digest: Holder(record, token)
+                for token in record.inbound_tokens
+                if token.digest not in self._forgotten
+            }
+        )

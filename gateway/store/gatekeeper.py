@@ -89,6 +89,10 @@ class Gatekeeper:
             raise UnauthenticatedError(Refusal.NOT_ADMITTED, partner=holder.partner.name)
         return holder, admission
 
+    def is_of(self, holder: Holder, credentials_token: str) -> bool:
+        """Whether this text is the token by which the holder was found."""
+        return self._vault.digest(credentials_token) == holder.token.digest
+
     async def was_unregistered(self, header: str | None) -> bool:
         """Whether the token belonged to a registration that a DELETE ended a short while ago (handshake.md, RD2)."""
         digests = self._digests(header)

@@ -35,3 +35,8 @@ def open_vault(connection: Connection, keyring: Keyring, *, now: datetime) -> Va
             insert(tables.data_key).values(purpose=purpose, sealed=sealed.blob, seal_key=sealed.key_id, created_at=now)
         )
     return Vault(keyring, digest_key=keys["digest"], link_key=keys["link"])
+
+
+def is_new(connection: Connection) -> bool:
+    """Whether nothing was ever encrypted in this database."""
+    return connection.execute(select(tables.data_key.c.purpose)).first() is None

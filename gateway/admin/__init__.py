@@ -1,0 +1,1 @@
+"""The listeners for the operator: status now; console and admin API later."""

@@ -1,0 +1,98 @@
+"""One request through a listener: its ids, its record, and every ending that isn't a forwarded answer.
+
+Whatever a handler raises becomes an OCPI envelope here, and the record says whose fault it was. Only a client that hung
+up gets none.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from aiohttp import web
+from structlog.typing import FilteringBoundLogger as Logger
+
+from gateway.app.answering import UNAUTHORIZED, make_response
+from gateway.observe.access import CallLog
+from gateway.observe.call import Call, Direction
+from gateway.observe.events import Event
+from gateway.observe.ids import new_id
+from gateway.observe.metrics import Metrics
+from gateway.ocpi.envelope import Answer, StatusCode
+from gateway.ocpi.errors import Fault
+from gateway.ocpi.refusal import RefusedError
+from gateway.ocpi.timestamps import Clock
+from gateway.store.engine import StoreUnavailableError
+from gateway.store.gatekeeper import UnauthenticatedError
+
+CallHandler = Callable[[web.BaseRequest, Call], Awaitable[web.StreamResponse]]
+
+_MAX_ID: Final = 128
+_STORE_FAILED: Final = Answer(503, StatusCode.SERVER_ERROR, "temporarily not possible; please try again later")
+_INTERNAL: Final = Answer(500, StatusCode.SERVER_ERROR, "internal error of the gateway; its log has the details")
+
+
+class Surface:
+    """Wraps the handler of a listener."""
+
+    def __init__(
+        self,
+        handler: CallHandler,
+        *,
+        direction: Direction,
+        clock: Clock,
+        calls: CallLog,
+        metrics: Metrics,
+        log: Logger,
+    ) -> None:
+        self._handler = handler
+        self._direction = direction
+        self._clock = clock
+        self._calls = calls
+        self._metrics = metrics
+        self._log = log
+
+    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Handle one request and record it."""
+        call = self._calls.start(
+            direction=self._direction,
+            method=request.method,
+            path=request.raw_path,
+            request_id=_id(request.headers.get("X-Request-ID")),
+            correlation_id=_id(request.headers.get("X-Correlation-ID")),
+        )
+        call.headers = request.headers
+        try:
+            response = await self._answered(request, call)
+        except (asyncio.CancelledError, ConnectionError):
+            call.reason = call.reason or "the client hung up before the answer"
+            raise
+        else:
+            call.http_status = response.status
+            return response
+        finally:
+            self._calls.finish(call)
+
+    async def _answered(self, request: web.BaseRequest, call: Call) -> web.StreamResponse:
+        try:
+            return await self._handler(request, call)
+        except UnauthenticatedError as error:
+            call.fault, call.reason, call.partner = Fault.PARTNER, error.refusal, call.partner or error.partner
+            self._metrics.auth_failed(error.refusal)
+            return make_response(UNAUTHORIZED, call, now=self._clock())
+        except RefusedError as error:
+            call.fault, call.reason = error.fault, error.message
+            return make_response(error.answer, call, now=self._clock())
+        except StoreUnavailableError as error:
+            call.fault, call.reason = error.fault, str(error)
+            return make_response(_STORE_FAILED, call, now=self._clock())
+        except (ConnectionError, asyncio.CancelledError):
+            raise
+        except Exception as error:  # noqa: BLE001 - the last stop: nothing leaves a listener without an answer
+            call.fault, call.reason = Fault.GATEWAY, type(error).__name__
+            self._log.error(Event.REQUEST_CRASHED, request_id=call.request_id, exc_info=error)
+            return make_response(_INTERNAL, call, now=self._clock())
+
+
+def _id(sent: str | None) -> str:
+    """The id as sent, where it can be passed on; a new one otherwise."""
+    return sent if sent and len(sent) <= _MAX_ID and sent.isascii() and sent.isprintable() else new_id()

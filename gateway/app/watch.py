@@ -1,0 +1,123 @@
+"""What a running gateway looks at all the time: the store for changes and health, the backend for reachability."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+from urllib.parse import urlsplit
+
+from sqlalchemy import Connection
+from structlog.typing import FilteringBoundLogger as Logger
+
+from gateway.admin.status import Condition, Readiness
+from gateway.config import Config
+from gateway.observe.events import Event
+from gateway.observe.metrics import Metrics
+from gateway.ocpi.errors import GatewayError
+from gateway.ocpi.vocabulary import TokenState
+from gateway.store.directory import Directory
+from gateway.store.engine import Store, StoreUnavailableError
+from gateway.store.vault import WrongKeyError
+
+_BACKEND_SECONDS: Final = 5
+
+
+class Watch:
+    """Keeps the partner table fresh and readiness true."""
+
+    def __init__(
+        self,
+        config: Config,
+        store: Store,
+        directory: Directory,
+        *,
+        readiness: Readiness,
+        metrics: Metrics,
+        log: Logger,
+    ) -> None:
+        self._config = config
+        self._store = store
+        self._directory = directory
+        self._readiness = readiness
+        self._metrics = metrics
+        self._log = log
+
+    async def look(self) -> None:
+        """Read what changed in the store, and see whether it can be written.
+
+        Raises:
+            WrongKeyError: a token in it doesn't decrypt.
+        """
+        try:
+            changed = await self._directory.refresh()
+            await self._store.write(_nothing)
+        except StoreUnavailableError as error:
+            self._found(Condition.STORE_WRITABLE, Event.STORE_FAILED, Event.STORE_RECOVERED, reason=str(error))
+            return
+        self._found(Condition.STORE_WRITABLE, Event.STORE_FAILED, Event.STORE_RECOVERED)
+        self._readiness.set(Condition.KEY_VALID, ok=True)
+        if changed:
+            self._log.info(Event.DIRECTORY_REFRESHED, partners=sum(1 for _ in self._directory.records()))
+            self._count_partners()
+
+    async def knock(self) -> None:
+        """See whether the backend accepts connections; only a warning, because partners get an answer either way."""
+        url = urlsplit(self._config.backend.url)
+        port = url.port or (443 if url.scheme == "https" else 80)
+        try:
+            async with asyncio.timeout(self._config.timeouts.backend_connect_seconds):
+                _, writer = await asyncio.open_connection(url.hostname, port)
+            writer.close()
+        except (OSError, TimeoutError) as error:
+            reason = getattr(error, "strerror", None) or "no connection in time"
+            self._found(Condition.BACKEND_REACHABLE, Event.BACKEND_LOST, Event.BACKEND_FOUND, reason=str(reason))
+        else:
+            self._found(Condition.BACKEND_REACHABLE, Event.BACKEND_LOST, Event.BACKEND_FOUND)
+
+    @asynccontextmanager
+    async def watching(self) -> AsyncIterator[None]:
+        """Look and knock again and again while the block runs."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(self._again(self.look, self._config.refresh_seconds)),
+                group.create_task(self._again(self.knock, _BACKEND_SECONDS)),
+            ]
+            try:
+                yield
+            finally:
+                for task in tasks:
+                    task.cancel()
+
+    async def _again(self, look: Callable[[], Awaitable[None]], seconds: float) -> None:
+        while True:
+            try:
+                await look()
+            except WrongKeyError as error:
+                self._readiness.set(Condition.KEY_VALID, ok=False, detail=str(error))
+                self._log.error(Event.NOT_READY, condition=Condition.KEY_VALID.value, reason=str(error))
+            except GatewayError as error:
+                self._log.error(Event.TASK_CRASHED, task=look.__name__, exc_info=error)
+            await asyncio.sleep(seconds)
+
+    def _found(self, condition: Condition, lost: Event, found: Event, *, reason: str = "") -> None:
+        if not self._readiness.set(condition, ok=not reason, detail=reason):
+            return
+        if reason:
+            self._log.warning(lost, reason=reason)
+        else:
+            self._log.info(found)
+
+    def _count_partners(self) -> None:
+        records = list(self._directory.records())
+        births = {}
+        for record in records:
+            for token in record.inbound_tokens:
+                if token.state is TokenState.ACTIVE:
+                    births[record.partner.name, "inbound"] = token.created_at
+            for outbound in record.outbound_tokens:
+                births[record.partner.name, "outbound"] = outbound.created_at
+        self._metrics.set_partners({record.partner.name: record.partner.state for record in records}, births)
+
+
+def _nothing(_connection: Connection) -> None:
+    """Take the write lock and give it back: fails where the database can't be written."""

@@ -1,0 +1,115 @@
+"""One connection of a client, and its requests: where aiohttp's own behaviour is corrected.
+
+Reaches into aiohttp where it leaves no other way; tests/net/test_server.py holds every such place by its effect on
+the wire, so that a new version that moves something fails there.
+"""
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
+from aiohttp.web_protocol import RequestHandler, RequestPayloadError
+
+if TYPE_CHECKING:
+    from gateway.net.server import GatewayServer
+
+_BAD_REQUEST: Final = 400
+_HEADERS_TOO_LARGE: Final = 431
+
+
+class IncomingRequest(web.BaseRequest):
+    """A request that decides whether its connection lives on."""
+
+    @property
+    def keep_alive(self) -> bool:
+        """Close after a chunked or upgrading request (T1), one whose body isn't here yet, and while being drained."""
+        message = self._message
+        if message.chunked or message.upgrade or not self._payload.is_eof():
+            return False
+        return super().keep_alive and not self.protocol.server.closing  # type: ignore[attr-defined]
+
+    async def _prepare_hook(self, response: web.StreamResponse) -> None:
+        response.headers.popall("Server", None)
+
+
+class Connection(RequestHandler):
+    """aiohttp's protocol with a deadline for heads and envelopes for errors."""
+
+    __slots__ = ("_head_timer", "server")
+
+    def __init__(self, server: "GatewayServer", **options: Any) -> None:
+        super().__init__(server, **options)
+        self.server = server
+        self._head_timer: asyncio.TimerHandle | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is being handled, or its answer is still on the way."""
+        return self._request_in_progress or (self.transport is not None and self.transport.get_write_buffer_size() > 0)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take a new connection, or close it where there are too many."""
+        if self.server.drained or len(self.server.connections_open) >= self.server.max_connections:
+            transport.close()
+            return
+        super().connection_made(transport)
+        self.server.opened(self)
+        self._start_head_timer()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Give everything back; aiohttp cancels the handler."""
+        self._stop_head_timer()
+        super().connection_lost(exc)
+        self.server.closed(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came, and bound the time until a head is complete, however slowly it drips."""
+        idle = self._idle
+        super().data_received(data)
+        if self._messages:
+            self._stop_head_timer()
+        elif idle and self._head_timer is None:
+            self._start_head_timer()
+
+    def close(self) -> None:
+        """Close now if idle, else after the answer under way."""
+        idle = self._idle
+        super().close()
+        if idle and self.transport is not None:
+            self.transport.close()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002 - aiohttp's texts quote what the client sent
+    ) -> web.StreamResponse:
+        """Answer what went wrong outside of a handler's own answers as an envelope, and close."""
+        if isinstance(exc, ConnectionError) and (self.transport is None or self.transport.is_closing()):
+            raise exc  # the client is gone: nobody's bug, and nobody to answer
+        peer = self.peername[0] if isinstance(self.peername, tuple) else ""
+        if isinstance(exc, LineTooLong):
+            response = self.server.failure_response(_HEADERS_TOO_LARGE, "a header or the URL is too long", peer=peer)
+        elif isinstance(exc, RequestPayloadError | HttpProcessingError):
+            response = self.server.failure_response(_BAD_REQUEST, "the request is not valid HTTP", peer=peer)
+        else:
+            reason = f"a handler failed: {type(exc).__name__}" if exc else "a handler ran into a time-out"
+            response = self.server.failure_response(status, reason, peer=peer, error=exc)
+        if request.writer.output_size > 0:
+            raise ConnectionError("the answer was already under way")
+        return response
+
+    @property
+    def _idle(self) -> bool:
+        """Whether the connection waits for a request."""
+        return self._waiter is not None and not self._waiter.done()
+
+    def _start_head_timer(self) -> None:
+        self._head_timer = self._loop.call_later(self.server.header_seconds, self.force_close)
+
+    def _stop_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None

@@ -1,0 +1,93 @@
+"""Why a request to somebody else got no answer, in words and as a cause: aiohttp's exceptions stop here.
+
+The words never hold an address, a header or a piece of the answer: they go to logs and terminals, and aiohttp's own
+texts and representations hold all three (hardening.md, T7).
+"""
+
+import errno
+import ssl
+from dataclasses import dataclass
+from typing import Final
+
+import aiohttp
+
+from gateway.net.address import AddressRefusedError, UrlRefusedError
+from gateway.ocpi.flow import FetchCause
+
+#: Everything that a request made with `gateway.net.client` may raise because of the other side.
+FAILURES: Final = (aiohttp.ClientError, OSError, TimeoutError, UrlRefusedError)
+
+# Codes of X509_verify_cert: OpenSSL's texts for them hold host names and addresses.
+_CERTIFICATE_WORDS: Final = {
+    9: "its certificate is not valid yet",
+    10: "its certificate has expired",
+    18: "its certificate is self-signed",
+    19: "its certificate comes from an authority that is not trusted",
+    20: "its certificate comes from an authority that is not trusted, or its chain is incomplete",
+    21: "its certificate chain is incomplete",
+    62: "its certificate is for another host name",
+    64: "its certificate is for another address",
+}
+_UNREACHABLE: Final = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN})
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What happened, for a sentence that starts with the name of the other side.
+
+    Attributes:
+        words: such as `refused the connection`.
+        remedy: what to do; may be empty.
+    """
+
+    cause: FetchCause
+    words: str
+    remedy: str = ""
+
+
+def explain(error: BaseException) -> Failure:
+    """Say what one of `FAILURES` means."""
+    if isinstance(error, UrlRefusedError):
+        return Failure(FetchCause.POLICY, error.message, error.remedy)
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return _explain_connect(error)
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return Failure(FetchCause.TIMEOUT, "did not accept the connection in time")
+    if isinstance(error, TimeoutError):
+        return Failure(FetchCause.TIMEOUT, "did not answer in time")
+    if isinstance(error, aiohttp.InvalidURL):
+        return Failure(FetchCause.POLICY, "has a URL that can not be called")
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return Failure(FetchCause.RESET, "ended the connection before the answer was complete, or mangled it")
+    if isinstance(error, aiohttp.ClientResponseError):
+        return Failure(FetchCause.MALFORMED, "sent an answer that is not valid HTTP, or a header that is too long")
+    return Failure(FetchCause.RESET, "closed the connection without an answer")
+
+
+def _explain_connect(error: aiohttp.ClientConnectorError) -> Failure:
+    if isinstance(error.os_error, AddressRefusedError):
+        return Failure(
+            FetchCause.POLICY,
+            "has an address that is not allowed",
+            "Allow it under egress.allow if it is meant to be called",
+        )
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return Failure(FetchCause.DNS, "has a host name that does not resolve")
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return _explain_certificate(error.certificate_error)
+    if isinstance(error, aiohttp.ClientConnectorSSLError):
+        return Failure(FetchCause.TLS, "does not speak TLS 1.2 or newer on that port")
+    if error.os_error.errno == errno.ETIMEDOUT:
+        return Failure(FetchCause.TIMEOUT, "did not accept the connection in time")
+    if isinstance(error.os_error, ConnectionResetError):
+        return Failure(FetchCause.RESET, "closed the connection at once")
+    if error.os_error.errno in _UNREACHABLE:
+        return Failure(FetchCause.REFUSED, "can not be reached from this network")
+    return Failure(FetchCause.REFUSED, "refused the connection")
+
+
+def _explain_certificate(error: Exception) -> Failure:
+    code = error.verify_code if isinstance(error, ssl.SSLCertVerificationError) else 0
+    words = _CERTIFICATE_WORDS.get(code, "has a certificate that can not be trusted")
+    remedy = "Name the authority in outbound.ca_file if it is a private one" if code in {18, 19, 20, 21} else ""
+    return Failure(FetchCause.TLS, words, remedy)

@@ -1,0 +1,51 @@
+"""TLS contexts: at least TLS 1.2, certificates always checked, files that can't be used explained."""
+
+import ssl
+from pathlib import Path
+
+from gateway.ocpi.errors import OperatorError
+
+
+def client_context(ca_file: Path | None = None) -> ssl.SSLContext:
+    """Make a context for calling others: the system's authorities, and those of one more PEM file.
+
+    Raises:
+        OperatorError: the file can't be read or holds no certificate.
+    """
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if ca_file is None:
+        return context
+    try:
+        context.load_verify_locations(cafile=ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise OperatorError(
+            f"the file of certificate authorities {ca_file} can't be used: {_words(error)}",
+            remedy="It has to be readable and hold certificates in PEM form",
+        ) from None
+    return context
+
+
+def server_context(*, certificate: Path, key: Path) -> ssl.SSLContext:
+    """Make a context for a listener from a certificate chain and a key without a passphrase, both PEM.
+
+    Raises:
+        OperatorError: a file can't be read, or the key does not belong to the certificate.
+    """
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        # A passphrase would be asked for on the terminal, and a server hang there.
+        context.load_cert_chain(certificate, key, password=lambda: "")
+    except (OSError, ssl.SSLError) as error:
+        raise OperatorError(
+            f"the certificate {certificate} with the key {key} can't be used: {_words(error)}",
+            remedy="Both have to be readable PEM files that belong together, the key without a passphrase",
+        ) from None
+    return context
+
+
+def _words(error: OSError) -> str:
+    if isinstance(error, ssl.SSLError):
+        return (error.reason or "not in PEM form").replace("_", " ").lower()
+    return error.strerror or type(error).__name__

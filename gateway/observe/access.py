@@ -1,0 +1,48 @@
+"""The access log: one event and one set of counts for each request through a listener."""
+
+from collections.abc import Callable
+
+from structlog.typing import FilteringBoundLogger
+
+from gateway.observe.call import Call, Direction
+from gateway.observe.events import Event
+from gateway.observe.metrics import Metrics
+from gateway.ocpi.errors import Fault
+
+
+class CallLog:
+    """Starts and finishes calls.
+
+    Args:
+        logger: a bound one (`structlog.get_logger().bind()`), because an unbound one is put together at each use.
+        monotonic: gives seconds that only ever grow, such as `time.monotonic`.
+    """
+
+    def __init__(self, *, logger: FilteringBoundLogger, metrics: Metrics, monotonic: Callable[[], float]) -> None:
+        self._logger = logger
+        self._metrics = metrics
+        self.monotonic = monotonic
+
+    def start(self, *, direction: Direction, method: str, path: str, request_id: str, correlation_id: str) -> Call:
+        """Begin the record of a request."""
+        call = Call(
+            direction=direction,
+            method=method,
+            path=path.partition("?")[0],
+            request_id=request_id,
+            correlation_id=correlation_id,
+            started=self.monotonic(),
+        )
+        self._metrics.request_started(call)
+        return call
+
+    def finish(self, call: Call) -> None:
+        """Log and count a request; exactly once for each that was started."""
+        call.total_seconds = self.monotonic() - call.started
+        self._metrics.request_finished(call)
+        log = self._logger.info
+        if call.fault is Fault.GATEWAY:
+            log = self._logger.error
+        elif call.fault in {Fault.BACKEND, Fault.OPERATOR}:
+            log = self._logger.warning
+        log(Event.REQUEST, **call.fields())

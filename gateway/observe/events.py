@@ -1,0 +1,55 @@
+"""The table of log events: what can stand in the field `event`, and when. The reference page is made from it."""
+
+from enum import StrEnum
+from typing import Self
+
+
+class Event(StrEnum):
+    """The name of a log event; `description` says when it happens and what to do."""
+
+    description: str
+
+    def __new__(cls, value: str, description: str) -> Self:
+        """Make a member from its name and its description."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.description = description
+        return member
+
+    STARTING = "starting", "The process begins; with its version."
+    DEVELOPMENT = (
+        "development_mode",
+        "`development: true` is set: partners on http and loopback addresses are allowed. Not for production.",
+    )
+    KEY_MADE = "key_made", "No encryption key was configured, so one was made; with the file. Back it up."
+    DATABASE_MIGRATED = "database_migrated", "The database was brought to this program's version at start."
+    LISTENING = "listening", "A listener accepts connections; with its name and address."
+    READY = "ready", "Everything runs; `/readyz` answers 200 from now on."
+    NOT_READY = "not_ready", "A condition of readiness was lost; with its name and detail. `/readyz` answers 503."
+    DRAINING = "draining", "SIGTERM came: not ready, still serving for the drain delay."
+    CLOSING = "closing", "Listeners accept no more; requests in flight finish within the grace period."
+    REQUESTS_CUT = "requests_cut", "Requests in flight did not finish within the grace period; with their number."
+    STOPPED = "stopped", "The process ends."
+    REQUEST = "request", "One request went through a listener; the access log."
+    REQUEST_MALFORMED = (
+        "request_malformed",
+        "A client sent something that is not acceptable HTTP; it was answered with 4xx and its connection closed.",
+    )
+    REQUEST_CRASHED = (
+        "request_crashed",
+        "A bug of the gateway ended a request with 500. Report it with the `exception`.",
+    )
+    TASK_CRASHED = "task_crashed", "A background task failed and was started anew; with its name and `exception`."
+    HANDSHAKE_STEP = "handshake_step", "One step of a handshake was done or failed; with the step and its outcome."
+    HANDSHAKE_FINISHED = "handshake_finished", "A registration, rotation or unregistration ended well."
+    HANDSHAKE_FAILED = (
+        "handshake_failed",
+        "A registration, rotation or unregistration failed; with step, reason, whose fault it is, and what to do.",
+    )
+    PARTNER_CHANGED = "partner_changed", "A partner's state changed; with the old and the new one."
+    DIRECTORY_REFRESHED = "directory_refreshed", "A change made by another process was read from the database."
+    STORE_FAILED = "store_failed", "The database can not be read or written. Known tokens keep working."
+    STORE_RECOVERED = "store_recovered", "The database works again."
+    BACKEND_LOST = "backend_lost", "The backend can not be reached; partners get 502 or 504 until it returns."
+    BACKEND_FOUND = "backend_found", "The backend can be reached again."
+    LIBRARY = "library", "A library wrote to Python's own log; its text is in `message`, its name in `logger`."

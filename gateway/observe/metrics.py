@@ -1,0 +1,180 @@
+"""The metrics of `/metrics`, from one table, on a registry of their own.
+
+Every label value is configured or enumerated: what a stranger sends becomes `other` or an empty label, so that
+nobody can make the number of time series grow (operations.md, Metrics).
+"""
+
+import platform
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from gateway import __version__
+from gateway.observe.call import Call
+from gateway.ocpi.timestamps import Clock
+from gateway.ocpi.vocabulary import METHODS, STANDARD_MODULES, PartnerState
+
+CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
+OTHER: Final = "other"
+_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_CODE_CLASSES: Final = {1: "1xx", 2: "2xx", 3: "3xx", 4: "4xx", 5: "5xx"}
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One row of the table: the full name, the kind, the labels, and what it counts."""
+
+    name: str
+    kind: type[Counter | Gauge | Histogram]
+    labels: tuple[str, ...]
+    help: str
+
+
+TABLE: Final = (
+    Definition(
+        "ocpi_gateway_requests_total",
+        Counter,
+        ("direction", "partner", "module", "method", "code_class"),
+        "Requests answered, by the class of the HTTP status; the partner is empty where none was authenticated.",
+    ),
+    Definition(
+        "ocpi_gateway_request_duration_seconds",
+        Histogram,
+        ("direction", "module"),
+        "From the head of a request to the end of its answer.",
+    ),
+    Definition(
+        "ocpi_gateway_upstream_duration_seconds",
+        Histogram,
+        ("direction", "module"),
+        "The part of it spent waiting for the backend or the partner.",
+    ),
+    Definition(
+        "ocpi_gateway_ocpi_status_total",
+        Counter,
+        ("direction", "partner", "status_code"),
+        "OCPI status codes of the answers that the gateway made itself.",
+    ),
+    Definition("ocpi_gateway_requests_in_flight", Gauge, ("direction",), "Requests being handled now."),
+    Definition(
+        "ocpi_gateway_auth_failures_total", Counter, ("reason",), "Requests refused with 401; the reason is never told."
+    ),
+    Definition(
+        "ocpi_gateway_handshakes_total",
+        Counter,
+        ("role", "outcome"),
+        "Registrations, rotations and unregistrations that ended, by our end of them and how.",
+    ),
+    Definition(
+        "ocpi_gateway_partner_state", Gauge, ("partner", "state"), "1 for the state a partner is in, 0 for the others."
+    ),
+    Definition(
+        "ocpi_gateway_token_age_seconds",
+        Gauge,
+        ("partner", "direction"),
+        "Age of the credentials token in use; `inbound` is the one the partner calls us with.",
+    ),
+    Definition("ocpi_gateway_build_info", Gauge, ("version", "python"), "1; the labels say what runs."),
+)
+
+
+class Metrics:
+    """Counts, and renders what was counted.
+
+    Args:
+        clock: for the ages of tokens.
+        modules: those configured beside the standard ones.
+        auth_reasons: every reason that `auth_failed` will be given.
+    """
+
+    def __init__(self, *, clock: Clock, modules: Iterable[str] = (), auth_reasons: Iterable[str] = ()) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        made = {row.name.removeprefix("ocpi_gateway_"): _make(row, self.registry) for row in TABLE}
+        self._requests: Counter = made["requests_total"]
+        self._duration: Histogram = made["request_duration_seconds"]
+        self._upstream: Histogram = made["upstream_duration_seconds"]
+        self._ocpi_status: Counter = made["ocpi_status_total"]
+        self._in_flight: Gauge = made["requests_in_flight"]
+        self._auth_failures: Counter = made["auth_failures_total"]
+        self._handshakes: Counter = made["handshakes_total"]
+        self._partner_state: Gauge = made["partner_state"]
+        self._token_age: Gauge = made["token_age_seconds"]
+        made["build_info"].labels(__version__, platform.python_version()).set(1)
+        self._clock = clock
+        self._modules = STANDARD_MODULES | {"versions"} | frozenset(modules)
+        self._auth_reasons = frozenset(auth_reasons)
+        self._token_births: Mapping[tuple[str, str], datetime] = {}
+        self._children: dict[tuple[Any, ...], Any] = {}
+        for reason in self._auth_reasons:
+            self._auth_failures.labels(reason)
+
+    def request_started(self, call: Call) -> None:
+        """Count a request as being in flight."""
+        self._child(self._in_flight, call.direction).inc()
+
+    def request_finished(self, call: Call) -> None:
+        """Count a request that was answered or given up; has to follow `request_started` exactly once."""
+        direction, module = call.direction, self._module(call.module)
+        method = call.method if call.method in METHODS else OTHER
+        code_class = _CODE_CLASSES.get(call.http_status // 100, OTHER)
+        self._child(self._in_flight, direction).dec()
+        self._child(self._requests, direction, call.partner, module, method, code_class).inc()
+        self._child(self._duration, direction, module).observe(call.total_seconds)
+        if call.upstream_seconds is not None:
+            self._child(self._upstream, direction, module).observe(call.upstream_seconds)
+        if call.status_code is not None:
+            self._child(self._ocpi_status, direction, call.partner, call.status_code).inc()
+
+    def auth_failed(self, reason: str) -> None:
+        """Count a refused token."""
+        self._auth_failures.labels(reason if reason in self._auth_reasons else OTHER).inc()
+
+    def handshake_ended(self, *, role: str, outcome: str) -> None:
+        """Count a handshake; both from enumerations."""
+        self._handshakes.labels(role, outcome).inc()
+
+    def set_partners(
+        self, states: Mapping[str, PartnerState], token_births: Mapping[tuple[str, str], datetime]
+    ) -> None:
+        """Replace what is known of partners; those left out disappear.
+
+        Args:
+            states: by partner name.
+            token_births: when the tokens in use were made, by partner name and `inbound` or `outbound`.
+        """
+        self._partner_state.clear()
+        for partner, present in states.items():
+            for state in PartnerState:
+                self._partner_state.labels(partner, state.value).set(state is present)
+        self._token_births = token_births
+
+    def render(self) -> bytes:
+        """The metrics in Prometheus' text format (`CONTENT_TYPE`)."""
+        now = self._clock()
+        self._token_age.clear()
+        for (partner, direction), born in self._token_births.items():
+            self._token_age.labels(partner, direction).set((now - born).total_seconds())
+        return generate_latest(self.registry)
+
+    def _module(self, module: str) -> str:
+        return module if module in self._modules or not module else OTHER
+
+    def _child(self, metric: Any, *labels: object) -> Any:
+        """Remember resolved labels: looking them up costs more than counting."""
+        key = (metric, *labels)
+        child = self._children.get(key)
+        if child is None:
+            child = self._children[key] = metric.labels(*labels)
+        return child
+
+
+def _make(row: Definition, registry: CollectorRegistry) -> Any:
+    if row.kind is Histogram:
+        return Histogram(row.name, row.help, row.labels, registry=registry, buckets=_BUCKETS)
+    return row.kind(row.name, row.help, row.labels, registry=registry)

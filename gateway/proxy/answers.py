@@ -1,0 +1,176 @@
+"""The head of an answer: what travels back, with `Link` and `Location` leading back through us.
+
+A link keeps its shape where the other side's URLs lie below the module that was asked; any other is sealed into one
+path segment, which works any number of times and across restarts (interop.md, Traffic; hardening.md, P6, H7).
+"""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
+
+import aiohttp
+from multidict import CIMultiDict
+
+from gateway.observe.call import Call
+from gateway.ocpi.links import as_uri, read_links, rest_below
+from gateway.ocpi.paths import is_canonical
+from gateway.ocpi.urls import host_of, path_of, resolve
+from gateway.proxy import heads
+from gateway.proxy.exchange import OtherSide
+from gateway.store.vault import Vault
+
+_SEALED: Final = re.compile(r"/~([A-Za-z0-9_-]{39,})")
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_SCHEMES: Final = ("http://", "https://")
+
+
+class Links(Protocol):
+    """Turns URLs of the other side into ours."""
+
+    def lead_back(self, reference: str) -> str | None:
+        """The URL of ours that leads to a reference of the answer; None where none can."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """Seals targets into path segments, for one partner and one interface.
+
+    Attributes:
+        binding: whom and what for: a segment is good for nothing else.
+    """
+
+    vault: Vault
+    binding: str
+
+    def close(self, target: str) -> str:
+        """The path segment, with its slash, that stands for a target."""
+        return "/~" + self.vault.seal_link(target, binding=self.binding)
+
+    def open(self, sealed: str) -> str | None:
+        """The target behind what `sealed_in` found; None for what isn't ours."""
+        return self.vault.open_link(sealed, binding=self.binding)
+
+
+@dataclass(frozen=True, slots=True)
+class BackendLinks:
+    """Links of the backend, for partners. Whatever host it calls itself, only the path counts.
+
+    Attributes:
+        requested: the URL that was asked, against which relative links are read.
+        path: of the module at the backend.
+        public_url: of the gateway; a link that begins with it leads back already.
+        base: public URL of the module.
+    """
+
+    requested: str
+    path: str
+    public_url: str
+    base: str
+    seal: Seal
+
+    def lead_back(self, reference: str) -> str | None:
+        """The public URL that leads to a reference of the backend; None for one that isn't http."""
+        url = _absolute(self.requested, reference)
+        if url is None or url.startswith(f"{self.public_url}/ocpi/"):
+            return url
+        target = path_of(url)
+        rest = rest_below(self.path, target)
+        if rest is None or not is_canonical(f"/x{rest}") or rest.startswith("/~"):
+            rest = self.seal.close(target)
+        return self.base + rest
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerLinks:
+    """Links of a partner, for the backend.
+
+    Attributes:
+        requested: the URL that was asked, against which relative links are read.
+        endpoint: the partner's URL of the module.
+        hosts: host names of the partner; links elsewhere would take its token to strangers.
+        base: URL of the module at our private listener.
+    """
+
+    requested: str
+    endpoint: str
+    hosts: Collection[str]
+    base: str
+    seal: Seal
+
+    def lead_back(self, reference: str) -> str | None:
+        """The private URL that leads to a reference of the partner; None for one on a foreign host."""
+        url = _absolute(self.requested, reference)
+        if url is None or host_of(url) not in self.hosts:
+            return None
+        if host_of(url) == host_of(self.endpoint) and "?" not in self.endpoint:
+            rest = rest_below(path_of(self.endpoint).rstrip("/"), path_of(url))
+            if rest is not None and is_canonical(f"/x{rest}") and not rest.startswith("/~"):
+                return self.base + rest
+        return self.base + self.seal.close(url)
+
+
+def head_of(
+    answer: aiohttp.ClientResponse,
+    call: Call,
+    *,
+    side: OtherSide,
+    links: Links | None,
+    secrets: Collection[str] = (),
+) -> CIMultiDict[str]:
+    """Make the head of our answer.
+
+    Args:
+        links: None where no link is expected: then none travels back.
+        secrets: texts that must not travel back, in lower case.
+
+    Raises:
+        RefusedError: a redirect or the link to the next page can't be led back: leaving it out would lose data.
+    """
+    headers = heads.returned(answer.headers, secrets=secrets)
+    headers["X-Request-ID"] = call.request_id
+    headers["X-Correlation-ID"] = call.correlation_id
+    if links is None:
+        return headers
+    for header in answer.headers.getall("Link", ()):
+        kept = []
+        for link in read_links(header):
+            target = links.lead_back(link.target)
+            if target is not None and not heads.mentions(link.parameters, secrets):
+                kept.append(str(replace(link, target=target)))
+            elif link.is_next:
+                raise side.unusable("gave a link to the next page that leads elsewhere")
+        if kept:
+            headers.add("Link", ", ".join(kept))
+    location = answer.headers.get("Location")
+    target = links.lead_back(location) if location else None
+    if target is not None:
+        headers["Location"] = target
+    elif location and answer.status in _REDIRECTS:
+        raise side.unusable("redirected elsewhere")
+    elif location:
+        call.reason = f"{side.name} gave a Location that leads elsewhere; it was left out"
+    return headers
+
+
+def sealed_in(rest: str) -> str | None:
+    """The sealed target in what follows a module in a path; None where there is none."""
+    match = _SEALED.fullmatch(rest)
+    return None if match is None else match[1]
+
+
+def with_query(url: str, query: str) -> str:
+    """Append a raw query, which begins with its question mark if there is one, to a URL that may have one."""
+    if "?" not in url:
+        return url + query
+    return f"{url}&{query[1:]}" if query[1:] else url
+
+
+def _absolute(base: str, reference: str) -> str | None:
+    """An http URL without fragment; None for anything else."""
+    try:
+        url = resolve(base, as_uri(reference.strip())).partition("#")[0]
+        host = host_of(url)
+    except ValueError:
+        return None
+    return url if host and url.lower().startswith(_SCHEMES) else None

@@ -1,0 +1,314 @@
+"""Backend to partner: the whole private listener.
+
+    /partners/{partner}/{sender|receiver}/{module}[/...]   the partner by name or party
+    /ocpi/{version}/{sender|receiver}/{module}[/...]       the partner by OCPI-to headers
+    /callbacks/{id}                                        a `response_url` of a partner that we replaced
+
+The backend's engineer reads our answers, so they say what to do (contract.md, Private listener).
+"""
+
+import hmac
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from aiohttp import web
+from multidict import CIMultiDict
+
+from gateway.config import Config
+from gateway.net.client import HttpClient
+from gateway.net.server import send_continue
+from gateway.observe.call import Call
+from gateway.ocpi.authorization import candidates, header_value
+from gateway.ocpi.envelope import Answer, StatusCode
+from gateway.ocpi.errors import Fault
+from gateway.ocpi.links import rest_below
+from gateway.ocpi.partner import Endpoint, Partner
+from gateway.ocpi.party import Party
+from gateway.ocpi.paths import CallbackPath, FunctionalPath, PartnerPath, check_path, is_canonical, read_private_path
+from gateway.ocpi.timestamps import Clock
+from gateway.ocpi.urls import check_url, host_of, origin_of, path_of
+from gateway.ocpi.vocabulary import CREDENTIALS, METHODS, VERSIONS, InterfaceRole, PartnerState
+from gateway.proxy import heads, refusals, routing
+from gateway.proxy.answers import PartnerLinks, Seal, head_of, sealed_in, with_query
+from gateway.proxy.callbacks import EGRESS, INGRESS, ResponseUrls, has_response_url
+from gateway.proxy.exchange import Bounds, Exchange, OtherSide
+from gateway.proxy.offer import Offer
+from gateway.proxy.routing import End
+from gateway.store.directory import Directory
+from gateway.store.engine import Store
+from gateway.store.vault import Vault
+
+Proved = Callable[[Partner], Awaitable[None]]
+
+_PARTNER: Final = OtherSide(
+    name="the partner",
+    fault=Fault.PARTNER,
+    asker=Fault.BACKEND,
+    failed=Answer(502, StatusCode.CONNECTION_PROBLEM, "the partner is not reachable, or its answer is not usable"),
+    slow=Answer(504, StatusCode.TIMEOUT, "the partner did not answer in time"),
+    explains=True,
+)
+
+_FORMS: Final = (
+    "there is nothing at this path; ask for /partners/NAME/sender|receiver/MODULE, "
+    "for /ocpi/VERSION/sender|receiver/MODULE with OCPI-to headers, or for a response_url that you were given"
+)
+
+#: What to do about a partner that can't be called.
+_REMEDIES: Final = {
+    PartnerState.INVITED: "it has not used its invitation yet; ask it to register",
+    PartnerState.REGISTERING: "its registration is not finished; run 'ocpi-gateway partner register NAME' to resume it",
+    PartnerState.HALF_OPEN: "it holds our token but we lack its own; see 'ocpi-gateway partner show NAME'",
+    PartnerState.UNREGISTERED: "invite it or register with it anew",
+}
+_CALLABLE: Final = frozenset({PartnerState.REGISTERED, PartnerState.HALF_OPEN})
+_CONFIGURATION: Final = frozenset({CREDENTIALS, VERSIONS})
+_SUCCESS: Final = range(200, 300)
+
+
+class Egress:
+    """Answers the backend on the private listener.
+
+    Args:
+        client: for partners, which holds the address policy.
+        on_outbound_proved: told when a partner accepted a new token of which the former is still kept.
+    """
+
+    def __init__(
+        self,
+        *,
+        config: Config,
+        client: HttpClient,
+        store: Store,
+        vault: Vault,
+        directory: Directory,
+        clock: Clock,
+        on_outbound_proved: Proved | None = None,
+    ) -> None:
+        limits, timeouts = config.limits, config.timeouts
+        self._offer = Offer(config)
+        self._versions = frozenset(config.versions)
+        self._public_url = config.public_url
+        self._private_url = config.private_url
+        self._egress_token = config.backend.egress_token.get_secret_value().encode()
+        self._vault = vault
+        self._directory = directory
+        self._on_outbound_proved = on_outbound_proved
+        patience = {
+            "client_seconds": timeouts.keep_alive_seconds,
+            "other_seconds": timeouts.partner_answer_seconds,
+        }
+        self._exchange = Exchange(client, _PARTNER, Bounds(limits.body_bytes, **patience))
+        self._response_urls = ResponseUrls(
+            store,
+            clock=clock,
+            lifetime=config.callbacks.lifetime,
+            bounds=Bounds(limits.rewritten_body_bytes, **patience),
+        )
+
+    async def handle(self, request: web.BaseRequest, call: Call) -> web.StreamResponse:
+        """Answer one request of the backend.
+
+        Raises:
+            RefusedError: with the answer, for every request that isn't forwarded or whose forwarding failed.
+        """
+        raw = request.raw_path
+        try:
+            check_path(raw)
+        except ValueError as error:
+            raise refusals.wrong_path(f"the path {error}", fault=Fault.BACKEND) from None
+        self._authenticate(request)
+        path = read_private_path(raw)
+        if path is None:
+            raise refusals.unknown_path(_FORMS, fault=Fault.BACKEND)
+        if request.method not in METHODS:
+            raise refusals.wrong_method(request.method, fault=Fault.BACKEND)
+        if isinstance(path, CallbackPath):
+            return await self._call_back(request, call, path)
+        partner = self._partner(request, path)
+        call.partner, call.version = partner.name, partner.version or ""
+        endpoint = _endpoint(partner, path.module, path.role)
+        call.module, call.interface_role = path.module, path.role
+        return await self._ask(request, call, partner, path, endpoint)
+
+    async def _ask(
+        self,
+        request: web.BaseRequest,
+        call: Call,
+        partner: Partner,
+        path: PartnerPath | FunctionalPath,
+        endpoint: Endpoint,
+    ) -> web.StreamResponse:
+        """Forward to an endpoint of a partner."""
+        module, role = path.module, path.role
+        hosts = self._offer.hosts(partner)
+        seal = Seal(self._vault, f"egress/{partner.id}/{module}/{role}")
+        headers = self._head(request, call, partner, module, role)
+        url, query, body = _exact(endpoint, path.rest, seal, hosts), path.query, None
+        await send_continue(request)
+        if has_response_url(module, role, request.method):
+            query, body = await self._response_urls.replace(
+                request, module, query, lambda given: self._stand_in(partner, module, given), asker=Fault.BACKEND
+            )
+        url = with_query(url, query)
+        base = f"{self._private_url}/partners/{partner.name}/{role.path_segment}/{module}"
+        links = PartnerLinks(requested=url, endpoint=endpoint.url, hosts=hosts, base=base, seal=seal)
+        return await self._send(request, call, partner, url=url, headers=headers, links=links, body=body)
+
+    async def _call_back(self, request: web.BaseRequest, call: Call, path: CallbackPath) -> web.StreamResponse:
+        """Forward a result to the `response_url` that a partner gave."""
+        call.module = "callbacks"
+        callback = await self._response_urls.find(path.callback_id, INGRESS)
+        partner = None if callback is None else self._with_id(callback.partner_id)
+        if callback is None or partner is None:
+            raise refusals.unknown_path("this response_url is unknown or has expired", fault=Fault.BACKEND)
+        call.partner, call.version = partner.name, partner.version or ""
+        _check_callable(partner)
+        headers = self._head(request, call, partner, "commands", InterfaceRole.SENDER)
+        await send_continue(request)
+        url = with_query(callback.url, path.query)
+        return await self._send(request, call, partner, url=url, headers=headers, links=None, body=None)
+
+    async def _send(
+        self,
+        request: web.BaseRequest,
+        call: Call,
+        partner: Partner,
+        *,
+        url: str,
+        headers: CIMultiDict[str],
+        links: PartnerLinks | None,
+        body: bytes | None,
+    ) -> web.StreamResponse:
+        response = await self._exchange.carry(
+            request,
+            call,
+            url=url,
+            headers=headers,
+            answer_head=lambda answer: head_of(answer, call, side=_PARTNER, links=links),
+            body=body,
+            partner=partner.name,
+        )
+        if partner.previous_outbound_token and self._on_outbound_proved and response.status in _SUCCESS:
+            await self._on_outbound_proved(partner)
+        return response
+
+    def _authenticate(self, request: web.BaseRequest) -> None:
+        presented = candidates(request.headers.get("Authorization", ""), bearer=True)
+        matches = [hmac.compare_digest(token.encode(), self._egress_token) for _, token in presented]
+        if not any(matches):
+            raise refusals.unauthorized()
+
+    def _partner(self, request: web.BaseRequest, path: PartnerPath | FunctionalPath) -> Partner:
+        """The partner that a path or the OCPI-to headers name, if it can be called."""
+        if isinstance(path, FunctionalPath):
+            if path.version not in self._versions:
+                offered = ", ".join(sorted(self._versions))
+                raise refusals.unknown_path(f"the OCPI versions here are: {offered}", fault=Fault.BACKEND)
+            party = _stated(request, End.TO)
+            if party is None:
+                message = "say which partner you mean: by OCPI-to headers here, or by name under /partners/NAME/"
+                raise refusals.wrong_parameter(message, fault=Fault.BACKEND)
+            name, partner = str(party), self._directory.owner(party)
+        else:
+            name = path.partner
+            partner = self._directory.named(name) or self._owner(name)
+        if partner is None:
+            raise refusals.unknown_receiver(f"there is no partner {name}; see 'ocpi-gateway partner list'")
+        _check_callable(partner)
+        return partner
+
+    def _owner(self, party: str) -> Partner | None:
+        try:
+            return self._directory.owner(Party.parse(party))
+        except ValueError:
+            return None
+
+    def _with_id(self, partner_id: int) -> Partner | None:
+        records = self._directory.records()
+        return next((record.partner for record in records if record.partner.id == partner_id), None)
+
+    def _head(
+        self, request: web.BaseRequest, call: Call, partner: Partner, module: str, role: InterfaceRole
+    ) -> CIMultiDict[str]:
+        """The outgoing head: what may travel on, then the partner's token and who speaks to whom."""
+        sender, receiver = _stated(request, End.FROM), _stated(request, End.TO)
+        if sender is not None and not self._offer.is_ours(sender):
+            message = f"OCPI-from names {sender}, which is not one of the configured parties"
+            raise refusals.wrong_parameter(message, fault=Fault.BACKEND)
+        if receiver is not None and receiver not in partner.parties:
+            theirs = ", ".join(map(str, partner.parties))
+            raise refusals.unknown_receiver(f"{receiver} is not a party of {partner.name}, which has: {theirs}")
+        form = self._offer.habits(partner).settings.token_form.fixed or partner.manners.token_form
+        headers = heads.forwarded(request.headers)
+        headers["Authorization"] = header_value(partner.outbound_token or "", form)
+        headers["X-Request-ID"] = call.request_id
+        headers["X-Correlation-ID"] = call.correlation_id
+        if routing.is_routed(module):
+            ours = routing.likeliest(self._offer.parties, module, routing.other_side(role))
+            routing.state(headers, End.FROM, sender or ours)
+            routing.state(headers, End.TO, receiver or routing.likeliest(partner.roles, module, role))
+        return headers
+
+    async def _stand_in(self, partner: Partner, module: str, url: str) -> str:
+        """The URL of ours that a partner gets for a `response_url` of the backend."""
+        try:
+            check_url(url)
+        except ValueError as error:
+            raise refusals.wrong_parameter(f"response_url {error}", fault=Fault.BACKEND) from None
+        if url.startswith(f"{self._public_url}/ocpi/"):
+            return url
+        base = f"{self._public_url}/ocpi/{partner.version}/{InterfaceRole.SENDER.path_segment}/{module}"
+        path = self._offer.paths.get((module, InterfaceRole.SENDER))
+        if path is not None and origin_of(url) == origin_of(self._offer.origin):
+            rest = rest_below(path, path_of(url))
+            if rest is not None and is_canonical(f"/x{rest}") and not rest.startswith("/~"):
+                return base + rest
+        return f"{base}/~{await self._response_urls.keep(partner, EGRESS, url)}"
+
+
+def _check_callable(partner: Partner) -> None:
+    if partner.suspended:
+        message = (
+            f"{partner.name} is suspended; 'ocpi-gateway partner resume {partner.name}' lets traffic through again"
+        )
+        raise refusals.not_callable(message)
+    if partner.outbound_token is None or partner.state not in _CALLABLE:
+        remedy = _REMEDIES.get(partner.state, "register with it anew")
+        raise refusals.not_callable(f"{partner.name} can not be called while it is {partner.state}: {remedy}")
+
+
+def _endpoint(partner: Partner, module: str, role: InterfaceRole) -> Endpoint:
+    if module in _CONFIGURATION:
+        message = f"{module} is the gateway's own affair; see 'ocpi-gateway partner show {partner.name}'"
+        raise refusals.unknown_path(message, fault=Fault.BACKEND)
+    endpoint = partner.endpoint(module, role)
+    if endpoint is None:
+        offered = ", ".join(
+            f"{each.identifier}:{each.role}" if each.role else each.identifier
+            for each in partner.endpoints
+            if each.identifier not in _CONFIGURATION
+        )
+        message = f"{partner.name} does not offer {module[:36]} as {role}; it offers: {offered or 'nothing'}"
+        raise refusals.unknown_path(message, fault=Fault.BACKEND)
+    return endpoint
+
+
+def _exact(endpoint: Endpoint, rest: str, seal: Seal, hosts: frozenset[str]) -> str:
+    """The URL of the partner that `rest` below its endpoint, or a sealed link, stands for."""
+    sealed = sealed_in(rest)
+    if sealed is None:
+        url, mark, query = endpoint.url.partition("?")
+        return (url if rest in {"", "/"} else url.rstrip("/") + rest) + mark + query
+    opened = seal.open(sealed)
+    if opened is None or host_of(opened) not in hosts:
+        message = "this link is not one that the gateway gave you, or leads to a host that the partner no longer has"
+        raise refusals.unknown_path(message, fault=Fault.BACKEND)
+    return opened
+
+
+def _stated(request: web.BaseRequest, end: End) -> Party | None:
+    try:
+        return routing.stated(request.headers, end)
+    except ValueError as error:
+        raise refusals.wrong_parameter(f"the OCPI-{end} headers are wrong: {error}", fault=Fault.BACKEND) from None

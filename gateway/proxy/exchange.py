@@ -1,0 +1,278 @@
+"""One request and its answer, carried through: both bodies stream, and neither is held.
+
+The other side is untrusted too: whatever it does ends in an answer of ours, or, once its answer is on the way, in a
+closed connection, so that nobody takes a part for the whole (hardening.md, P5, D3, T10).
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+import aiohttp
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from multidict import CIMultiDict
+
+from gateway.net.client import HttpClient
+from gateway.net.failures import FAILURES, explain
+from gateway.observe.call import Call
+from gateway.ocpi.envelope import Answer
+from gateway.ocpi.errors import Fault
+from gateway.ocpi.flow import FetchCause
+from gateway.ocpi.refusal import RefusedError
+from gateway.proxy import refusals
+
+#: Makes the head of our answer from the other side's; may refuse it.
+AnswerHead = Callable[[aiohttp.ClientResponse], CIMultiDict[str]]
+
+_STATUSES: Final = range(200, 600)
+
+
+@dataclass(frozen=True, slots=True)
+class OtherSide:
+    """Backend or partner, as whoever asked us sees it.
+
+    Attributes:
+        name: how the log calls it.
+        fault: who has to act when it fails.
+        asker: who has to act when the request itself is at fault.
+        failed: the answer where it refused, reset, can't be reached, or answered something that isn't HTTP.
+        slow: the answer where it took too long.
+        explains: whoever asked may read why it failed.
+    """
+
+    name: str
+    fault: Fault
+    asker: Fault
+    failed: Answer
+    slow: Answer
+    explains: bool = False
+
+    def refusal(self, error: BaseException) -> RefusedError:
+        """What one of `FAILURES` means to whoever asked us."""
+        failure = explain(error)
+        answer = self.slow if failure.cause is FetchCause.TIMEOUT else self.failed
+        fault = Fault.OPERATOR if failure.cause is FetchCause.POLICY else self.fault
+        return self._refuse(answer, fault, f"{failure.words}. {failure.remedy}" if failure.remedy else failure.words)
+
+    def unusable(self, words: str) -> RefusedError:
+        """Its answer is HTTP, but nothing that can be passed on."""
+        return self._refuse(self.failed, self.fault, words)
+
+    def _refuse(self, answer: Answer, fault: Fault, words: str) -> RefusedError:
+        reason = f"{self.name} {words}"
+        return RefusedError(
+            replace(answer, status_message=reason) if self.explains else answer, fault=fault, reason=reason
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a request may cost.
+
+    Attributes:
+        body_bytes: the largest body that travels on.
+        client_seconds: how long its sender may leave us waiting for a piece of it.
+        other_seconds: how long the other side may leave a piece of it untaken.
+    """
+
+    body_bytes: int
+    client_seconds: float
+    other_seconds: float
+
+
+class Exchange:
+    """Carries requests to one other side."""
+
+    def __init__(self, client: HttpClient, side: OtherSide, bounds: Bounds) -> None:
+        self._client = client
+        self._side = side
+        self._bounds = bounds
+
+    async def carry(
+        self,
+        request: web.BaseRequest,
+        call: Call,
+        *,
+        url: str,
+        headers: CIMultiDict[str],
+        answer_head: AnswerHead,
+        body: bytes | None = None,
+        partner: str | None = None,
+    ) -> web.StreamResponse:
+        """Send a request on and stream its answer back.
+
+        Args:
+            url: of the other side, exactly as it is to be sent.
+            headers: all that go out beside `Host` and the framing of the body.
+            body: what goes out instead of the request's own body.
+            partner: whose rules of the address policy apply.
+
+        Raises:
+            RefusedError: nothing was answered yet; with what to answer.
+        """
+        if (request.content_length or 0) > self._bounds.body_bytes:
+            raise refusals.too_large(self._bounds.body_bytes, fault=self._side.asker)
+        if body is not None:
+            _forget_body(headers)
+        response: _Response | None = None
+        deadline = asyncio.timeout(None)
+        upload = _Upload(request, call, deadline, self._bounds, self._side.asker)
+        try:
+            async with deadline:
+                data = upload if body is None else body
+                answer = await self._send(request, call, url=url, headers=headers, partner=partner, data=data)
+                async with answer:
+                    response = _Response(status=answer.status, headers=answer_head(answer))
+                    await self._copy(answer.content, request, call, response)
+                    return response
+        except ConnectionError:
+            refusal = refusals.hung_up(fault=self._side.asker)
+        except TimeoutError as error:
+            refusal = upload.timed_out() or self._side.refusal(error)
+        except RefusedError as refused:
+            refusal = upload.failure or refused
+        if response is None or not response.prepared:
+            raise refusal
+        return _cut(request, call, response, refusal)
+
+    async def _send(
+        self,
+        request: web.BaseRequest,
+        call: Call,
+        *,
+        url: str,
+        headers: CIMultiDict[str],
+        partner: str | None,
+        data: "bytes | _Upload",
+    ) -> aiohttp.ClientResponse:
+        """Send the request and wait for the head of the answer; says in `call` how long that took."""
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        expects_body = isinstance(data, bytes) or request.can_read_body
+        try:
+            answer = await self._client.send(
+                request.method, url, headers=headers, data=data if expects_body else None, partner=partner
+            )
+        except FAILURES as error:
+            raise self._side.refusal(error) from None
+        finally:
+            call.upstream_seconds = loop.time() - started
+        if answer.status not in _STATUSES:
+            answer.close()
+            raise self._side.unusable(f"answered with the HTTP status {answer.status}")
+        return answer
+
+    async def _copy(
+        self, content: aiohttp.StreamReader, request: web.BaseRequest, call: Call, response: "_Response"
+    ) -> None:
+        """Copy a body; nothing of the answer goes out before the first piece is here.
+
+        Raises:
+            RefusedError: the other side failed.
+            ConnectionError: whoever asked hung up.
+        """
+        piece = await self._read(content)
+        await response.prepare(request)
+        while piece:
+            await response.write(piece)
+            call.bytes_out += len(piece)
+            piece = await self._read(content)
+        await response.write_eof()
+
+    async def _read(self, content: aiohttp.StreamReader) -> bytes:
+        try:
+            return await content.readany()
+        except FAILURES as error:
+            raise self._side.refusal(error) from None
+
+
+class _Response(web.StreamResponse):
+    """An answer whose head goes out together with the first piece of its body: one write, not two."""
+
+    _send_headers_immediately = False
+
+
+class _Upload:
+    """The body of a request on its way out: counted, and timed on both sides.
+
+    Attributes:
+        failure: why it ended early; it then ends the whole exchange.
+    """
+
+    def __init__(self, request: web.BaseRequest, deadline: asyncio.Timeout, bounds: Bounds, asker: Fault) -> None:
+        self._content = request.content
+        self._deadline = deadline
+        self._bounds = bounds
+        self._asker = asker
+        self._waiting_for_client = False
+        self.failure: RefusedError | None = None
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        left = self._bounds.body_bytes
+        while piece := await self._piece():
+            left -= len(piece)
+            if left < 0:
+                raise self._fail(refusals.too_large(self._bounds.body_bytes, fault=self._asker))
+            self._end_in(self._bounds.other_seconds)
+            yield piece
+        self._deadline.reschedule(None)
+
+    def timed_out(self) -> RefusedError | None:
+        """What it means that the deadline passed; None if the other side is to blame."""
+        if self.failure is None and self._waiting_for_client:
+            self.failure = refusals.too_slow_sending(fault=self._asker)
+        return self.failure
+
+    async def _piece(self) -> bytes:
+        self._end_in(self._bounds.client_seconds)
+        self._waiting_for_client = True
+        try:
+            return await self._content.readany()
+        except (web.RequestPayloadError, HttpProcessingError, OSError):
+            raise self._fail(refusals.broken_body(fault=self._asker)) from None
+        finally:
+            self._waiting_for_client = False
+
+    def _fail(self, refusal: RefusedError) -> RefusedError:
+        self.failure = refusal
+        self._end_in(0)
+        return refusal
+
+    def _end_in(self, seconds: float) -> None:
+        self._deadline.reschedule(asyncio.get_running_loop().time() + seconds)
+
+
+async def read_body(request: web.BaseRequest, bounds: Bounds, *, asker: Fault) -> bytes:
+    """Read a whole body within bounds, for the few that have to be looked into.
+
+    Raises:
+        RefusedError: it is too large, comes too slowly, or breaks off.
+    """
+    if (request.content_length or 0) > bounds.body_bytes:
+        raise refusals.too_large(bounds.body_bytes, fault=asker)
+    deadline = asyncio.timeout(None)
+    upload = _Upload(request, deadline, bounds, asker)
+    try:
+        async with deadline:
+            return b"".join([piece async for piece in upload])
+    except TimeoutError:
+        raise upload.timed_out() or refusals.too_slow_sending(fault=asker) from None
+
+
+def _forget_body(headers: CIMultiDict[str]) -> None:
+    """Drop what was said of a body that is replaced."""
+    for name in ("Content-Length", "Content-MD5", "Content-Digest", "Digest", "Repr-Digest"):
+        headers.popall(name, None)
+
+
+def _cut(
+    request: web.BaseRequest, call: Call, response: web.StreamResponse, refusal: RefusedError
+) -> web.StreamResponse:
+    """End a connection in the middle of an answer, so that its reader knows that it isn't whole."""
+    call.fault = refusal.fault
+    call.reason = str(refusal)
+    if request.transport is not None:
+        request.transport.abort()
+    return response

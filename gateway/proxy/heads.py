@@ -1,0 +1,122 @@
+"""Which headers travel on.
+
+Hop-by-hop headers go first, among them those that `Connection` names; then what the sender may not set; whatever is
+ours is added after that, so that nobody can remove or double it (hardening.md, P3, P4, P6). Repeated identity headers
+and names with an underscore never get here: `gateway.net.framing` refuses them on every listener.
+"""
+
+import re
+from collections.abc import Collection
+from typing import Final
+
+from multidict import CIMultiDict, CIMultiDictProxy
+
+_HOP_BY_HOP: Final = frozenset(
+    {
+        "connection",
+        "http2-settings",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+
+#: Credentials, and what frameworks believe about who called, from where, for which URL and with which method.
+_NOT_FORWARDED: Final = _HOP_BY_HOP | {
+    "authorization",
+    "cf-connecting-ip",
+    "client-ip",
+    "cookie",
+    "cookie2",
+    "expect",
+    "fastly-client-ip",
+    "forwarded",
+    "host",
+    "remote-user",
+    "true-client-ip",
+    "via",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-correlation-id",
+    "x-host",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-host",
+    "x-original-method",
+    "x-original-uri",
+    "x-original-url",
+    "x-real-ip",
+    "x-remote-user",
+    "x-request-id",
+    "x-rewrite-url",
+}
+_NOT_FORWARDED_PREFIXES: Final = ("ocpi-", "proxy-", "x-forwarded", "x-ocpi-")
+
+#: What tells of the software and the network behind us; `link` and `location` are rewritten by `answers`.
+_NOT_RETURNED: Final = _HOP_BY_HOP | {
+    "alt-svc",
+    "content-location",
+    "link",
+    "location",
+    "public-key-pins",
+    "refresh",
+    "server",
+    "set-cookie",
+    "set-cookie2",
+    "strict-transport-security",
+    "via",
+    "www-authenticate",
+    "x-aspnet-version",
+    "x-aspnetmvc-version",
+    "x-backend-server",
+    "x-correlation-id",
+    "x-powered-by",
+    "x-request-id",
+    "x-served-by",
+}
+_NOT_RETURNED_PREFIXES: Final = ("x-forwarded", "x-ocpi-")
+
+#: What can be written into a head: no control characters, and no bytes that were not UTF-8.
+_WRITABLE: Final = re.compile(r"[\t\x20-\x7e\xa0-\ud7ff\ue000-\U0010ffff]*")
+
+
+def forwarded(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
+    """The headers of a request that travel on as they are."""
+    return _filtered(headers, _NOT_FORWARDED, _NOT_FORWARDED_PREFIXES)
+
+
+def returned(headers: CIMultiDictProxy[str], *, secrets: Collection[str] = ()) -> CIMultiDict[str]:
+    """The headers of an answer that travel back as they are.
+
+    Args:
+        secrets: texts in lower case, such as the backend's host with its port; a header that holds one is dropped.
+    """
+    kept = _filtered(headers, _NOT_RETURNED, _NOT_RETURNED_PREFIXES)
+    if secrets:
+        for name in {name for name, value in kept.items() if mentions(value, secrets)}:
+            kept.popall(name)
+    return kept
+
+
+def mentions(value: str, secrets: Collection[str]) -> bool:
+    """Whether a text holds one of the others, in any case."""
+    lowered = value.lower()
+    return any(secret in lowered for secret in secrets)
+
+
+def _filtered(headers: CIMultiDictProxy[str], names: frozenset[str], prefixes: tuple[str, ...]) -> CIMultiDict[str]:
+    if "Connection" in headers:
+        named = ",".join(headers.getall("Connection")).lower().split(",")
+        names = names | {name.strip() for name in named}
+    kept: CIMultiDict[str] = CIMultiDict()
+    for name, value in headers.items():
+        lowered = name.lower()
+        if lowered not in names and not lowered.startswith(prefixes) and _WRITABLE.fullmatch(value):
+            kept.add(name, value)
+    return kept

@@ -1,0 +1,199 @@
+"""Partner to backend: a request that was attributed to a partner becomes one that the backend can trust.
+
+One walk: module, method, who speaks for whom, `response_url` where there may be one, the outgoing head, the exchange.
+No database on the way, except for a `response_url` (contract.md, Public listener; hardening.md, T8, P2 to P8).
+"""
+
+from typing import Final
+
+from aiohttp import web
+from multidict import CIMultiDict
+
+from gateway.config import Config
+from gateway.net.address import AddressPolicy, UrlRefusedError
+from gateway.net.client import HttpClient
+from gateway.observe.call import Call
+from gateway.ocpi.envelope import Answer, StatusCode
+from gateway.ocpi.errors import Fault
+from gateway.ocpi.partner import Partner
+from gateway.ocpi.party import Party
+from gateway.ocpi.paths import FunctionalPath
+from gateway.ocpi.timestamps import Clock
+from gateway.ocpi.urls import host_of
+from gateway.ocpi.vocabulary import METHODS
+from gateway.proxy import heads, refusals, routing
+from gateway.proxy.answers import BackendLinks, Seal, head_of, sealed_in, with_query
+from gateway.proxy.callbacks import EGRESS, INGRESS, ResponseUrls, callback_id_in, has_response_url
+from gateway.proxy.exchange import Bounds, Exchange, OtherSide
+from gateway.proxy.offer import Offer
+from gateway.proxy.routing import End
+from gateway.store.engine import Store
+from gateway.store.vault import Vault
+
+_BACKEND: Final = OtherSide(
+    name="the backend",
+    fault=Fault.BACKEND,
+    asker=Fault.PARTNER,
+    failed=Answer(502, StatusCode.SERVER_ERROR, "our system is not reachable at the moment"),
+    slow=Answer(504, StatusCode.SERVER_ERROR, "our system did not answer in time"),
+)
+
+
+class Ingress:
+    """Forwards requests of partners to the backend.
+
+    Args:
+        client: for the backend, which no partner shares.
+        policy: which URLs of partners may be called.
+    """
+
+    def __init__(
+        self,
+        *,
+        config: Config,
+        client: HttpClient,
+        policy: AddressPolicy,
+        store: Store,
+        vault: Vault,
+        clock: Clock,
+    ) -> None:
+        limits, timeouts = config.limits, config.timeouts
+        self._offer = Offer(config)
+        self._public_url = config.public_url
+        self._private_url = config.private_url
+        self._policy = policy
+        self._vault = vault
+        patience = {
+            "client_seconds": timeouts.keep_alive_seconds,
+            "other_seconds": timeouts.backend_answer_seconds,
+        }
+        self._exchange = Exchange(client, _BACKEND, Bounds(limits.body_bytes, **patience))
+        self._response_urls = ResponseUrls(
+            store,
+            clock=clock,
+            lifetime=config.callbacks.lifetime,
+            bounds=Bounds(limits.rewritten_body_bytes, **patience),
+        )
+
+    async def forward(
+        self, request: web.BaseRequest, call: Call, partner: Partner, target: FunctionalPath
+    ) -> web.StreamResponse:
+        """Forward one request of an authenticated partner to the backend.
+
+        Raises:
+            RefusedError: with the answer, for every request that isn't forwarded or whose forwarding failed.
+        """
+        call.partner, call.version = partner.name, target.version
+        callback_id = callback_id_in(target.module, target.role, target.rest)
+        path = self._offer.paths.get((target.module, target.role))
+        if path is None and callback_id is None:
+            message = f"module {target.module[:36]} is not offered here as {target.role}"
+            raise refusals.unknown_path(message, fault=Fault.PARTNER)
+        call.module, call.interface_role = target.module, target.role
+        if request.method not in METHODS:
+            raise refusals.wrong_method(request.method, fault=Fault.PARTNER)
+        if path is None or callback_id is not None:
+            return await self._call_back(request, call, partner, target, callback_id or "")
+        return await self._ask(request, call, partner, target, path)
+
+    async def _ask(
+        self, request: web.BaseRequest, call: Call, partner: Partner, target: FunctionalPath, path: str
+    ) -> web.StreamResponse:
+        """Forward to a module that lies at `path`."""
+        seal = Seal(self._vault, f"ingress/{partner.id}/{target.module}/{target.role}")
+        headers = self._head(request, call, partner, target)
+        exact, query = self._exact(path, target, seal)
+        body = None
+        if has_response_url(target.module, target.role, request.method):
+            query, body = await self._response_urls.replace(
+                request,
+                target.module,
+                query,
+                lambda url: self._stand_in(partner, url),
+                asker=Fault.PARTNER,
+            )
+        url = self._offer.origin + with_query(exact, query)
+        base = f"{self._public_url}/ocpi/{target.version}/{target.role.path_segment}/{target.module}"
+        links = BackendLinks(requested=url, path=path, public_url=self._public_url, base=base, seal=seal)
+        return await self._exchange.carry(
+            request,
+            call,
+            url=url,
+            headers=headers,
+            answer_head=lambda answer: head_of(answer, call, side=_BACKEND, links=links, secrets=self._offer.secrets),
+            body=body,
+        )
+
+    async def _call_back(
+        self, request: web.BaseRequest, call: Call, partner: Partner, target: FunctionalPath, callback_id: str
+    ) -> web.StreamResponse:
+        """Forward a result to the `response_url` that the backend gave this partner."""
+        callback = await self._response_urls.find(callback_id, EGRESS)
+        if callback is None or callback.partner_id != partner.id:
+            raise refusals.unknown_path("this response_url is unknown or has expired", fault=Fault.PARTNER)
+        return await self._exchange.carry(
+            request,
+            call,
+            url=with_query(callback.url, target.query),
+            headers=self._head(request, call, partner, target),
+            answer_head=lambda answer: head_of(answer, call, side=_BACKEND, links=None, secrets=self._offer.secrets),
+        )
+
+    def _exact(self, path: str, target: FunctionalPath, seal: Seal) -> tuple[str, str]:
+        """The path at the backend, which has a query of its own if it was sealed, and the query beside it."""
+        sealed = sealed_in(target.rest)
+        if sealed is None:
+            return path + target.rest, target.query
+        opened = seal.open(sealed)
+        if opened is None:
+            raise refusals.unknown_path("this link is not one that we gave you", fault=Fault.PARTNER)
+        return opened, target.query
+
+    def _head(self, request: web.BaseRequest, call: Call, partner: Partner, target: FunctionalPath) -> CIMultiDict[str]:
+        """The outgoing head: what may travel on, then everything that identifies, each exactly once."""
+        habits = self._offer.habits(partner)
+        sender, receiver = self._ends(request, partner, target, strict=habits.owns_strictly)
+        headers = heads.forwarded(request.headers)
+        headers["Authorization"] = habits.backend_authorization
+        headers["X-Request-ID"] = call.request_id
+        headers["X-Correlation-ID"] = call.correlation_id
+        headers["X-OCPI-Partner"] = partner.name
+        headers["X-OCPI-Version"] = target.version
+        routing.state(headers, End.FROM, sender)
+        routing.state(headers, End.TO, receiver)
+        return headers
+
+    def _ends(
+        self, request: web.BaseRequest, partner: Partner, target: FunctionalPath, *, strict: bool
+    ) -> tuple[Party | None, Party | None]:
+        """Who speaks to whom, checked where it was said and filled in where it wasn't."""
+        module, role = target.module, target.role
+        try:
+            owner = routing.owner_in(target.rest) if routing.names_owner(module, role) else None
+            sender = routing.stated(request.headers, End.FROM)
+            receiver = routing.stated(request.headers, End.TO)
+        except ValueError as error:
+            raise refusals.wrong_party(f"the path or the OCPI headers name no possible party: {error}") from None
+        for party, where in ((owner, "the path"), (sender, "OCPI-from")):
+            if strict and party is not None and party not in partner.parties:
+                raise refusals.wrong_party(f"{where} names {party}, which is not one of your parties")
+        if receiver is not None and not self._offer.is_ours(receiver):
+            raise refusals.wrong_party(f"OCPI-to names {receiver}, which is not one of our parties")
+        return (
+            sender or owner or routing.likeliest(partner.roles, module, routing.other_side(role)),
+            receiver or routing.likeliest(self._offer.parties, module, role),
+        )
+
+    async def _stand_in(self, partner: Partner, url: str) -> str:
+        """The URL of ours that the backend gets for a `response_url` of a partner."""
+        try:
+            self._policy.check_url(url, partner=partner.name)
+        except UrlRefusedError as error:
+            message = "response_url can not be called from here"
+            raise refusals.wrong_parameter(message, fault=Fault.PARTNER, reason=f"response_url: {error}") from None
+        if host_of(url) not in self._offer.hosts(partner):
+            message = "response_url is not on a host of your platform"
+            reason = f"{message}; if it is theirs, name it in partners.{partner.name}.allowed_hosts"
+            raise refusals.wrong_parameter(message, fault=Fault.PARTNER, reason=reason)
+        callback_id = await self._response_urls.keep(partner, INGRESS, url)
+        return f"{self._private_url}/callbacks/{callback_id}"

@@ -1,0 +1,300 @@
+"""The verbs on partners, on a real database and against a real HTTP server that plays the partner."""
+
+import base64
+import json
+import socket
+
+import pytest
+
+from gateway.ocpi.tokens import TOKEN_PATTERN, is_ours
+from tests.cli.partner_peer import INVITATION_TOKEN
+
+
+def document_of(result):
+    assert result.exit_code == 0, result.errors
+    return json.loads(result.output)
+
+
+@pytest.fixture
+def registered(configured, peer):
+    """The command, where acme (the peer) is registered."""
+    document_of(configured(*registering(peer), "--json"))
+    return configured
+
+
+def registering(peer):
+    return ("partner", "register", "acme", "--versions-url", peer.versions_url, "--token-a", INVITATION_TOKEN)
+
+
+def test_an_invitation_as_json_is_what_the_partner_needs(configured):
+    result = configured("partner", "invite", "acme", "--json")
+
+    document = document_of(result)
+    assert set(document) == {"partner", "versions_url", "token_a", "expires"}
+    assert document["partner"] == "acme"
+    assert document["versions_url"] == "https://ocpi.example.com/ocpi/versions"
+    assert is_ours(document["token_a"])
+    assert document["expires"].endswith("Z")
+    assert result.errors == ""
+
+
+def test_an_invitation_in_words_shows_the_whole_header_and_warns_apart_from_it(configured):
+    result = configured("partner", "invite", "acme")
+
+    invitation_token = TOKEN_PATTERN.search(result.output)[0]
+    assert f"Authorization: Token {base64.b64encode(invitation_token.encode()).decode()}" in result.output
+    assert "https://ocpi.example.com/ocpi/versions" in result.output
+    assert "not shown again" in result.errors
+    assert invitation_token not in result.errors
+
+
+def test_an_invitation_keeps_the_parties_and_hosts_it_was_made_for(configured):
+    words = ("--party", "DE-ABC:emsp", "--party", "fr*xyz", "--host", "OCPI.partner.example", "--host", "10.1.2.3")
+    configured("partner", "invite", "acme", *words)
+
+    shown = document_of(configured("partner", "show", "acme", "--json"))
+    assert shown["invited_parties"] == ["DE-ABC:EMSP", "FR-XYZ"]
+    assert shown["invited_hosts"] == ["10.1.2.3", "ocpi.partner.example"]
+    assert "DE-ABC:EMSP, FR-XYZ" in configured("partner", "show", "acme").output
+
+
+def test_an_invitation_lives_as_long_as_was_asked_for(configured):
+    week = document_of(configured("partner", "invite", "acme", "--json"))["expires"]
+    hour = document_of(configured("partner", "invite", "acme", "--expires", "1h", "--json"))["expires"]
+
+    assert hour < week
+
+
+def test_a_partner_can_be_invited_again(configured):
+    first, second = (document_of(configured("partner", "invite", "acme", "--json"))["token_a"] for _ in range(2))
+
+    assert first != second
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "complaint"),
+    [
+        ("--party", "DEUTSCHLAND", "is not a party such as DE-ABC"),
+        ("--party", "DE-ABC:EMPS", "is not a role; one of CPO, EMSP"),
+        ("--party", "DE-ABC:", "is not a role"),
+        ("--host", "https://partner.example", "is not a host name"),
+        ("--expires", "soon", "must be a duration"),
+        ("--expires", "0d", "longer than nothing"),
+    ],
+)
+def test_an_option_of_invite_that_can_not_be_read_is_wrong_usage(configured, option, value, complaint):
+    result = configured("partner", "invite", "acme", option, value)
+
+    assert result.exit_code == 2
+    assert complaint in result.complaint
+
+
+def test_a_name_that_a_partner_can_not_have_is_refused(configured):
+    result = configured("partner", "invite", "not/a/name", "--json")
+
+    assert (result.exit_code, result.output) == (1, "")
+    assert "fault: operator" in result.errors
+
+
+def test_registering_prints_the_steps_as_they_happen(configured, peer):
+    result = configured(*registering(peer))
+
+    steps = [line for line in result.output.splitlines() if line.endswith("HTTP 200")]
+    assert [step.split()[0] for step in steps] == ["GET", "GET", "POST"]
+    assert "REGISTERED" in result.output
+    assert result.errors == ""
+
+
+def test_registering_as_json_prints_the_steps_on_standard_error(configured, peer):
+    result = configured(*registering(peer), "--json")
+
+    document = document_of(result)
+    assert document["name"] == "acme"
+    assert document["state"] == "REGISTERED"
+    assert document["version"] == "2.2.1"
+    assert document["parties"] == ["DE-ABC"]
+    assert {"identifier": "tokens", "role": "SENDER", "url": f"{peer.url}/2.2.1/tokens"} in document["endpoints"]
+    assert len(result.errors.splitlines()) == 3
+
+
+def test_token_a_can_come_from_standard_input(configured, peer):
+    words = ("partner", "register", "acme", "--versions-url", peer.versions_url, "--token-a", "-", "--json")
+
+    assert document_of(configured(*words, stdin=f"{INVITATION_TOKEN}\n"))["state"] == "REGISTERED"
+
+
+def test_standard_input_can_not_hold_configuration_and_token_a(configured, peer):
+    words = ("-c", "-", "partner", "register", "acme", "--versions-url", peer.versions_url, "--token-a", "-")
+
+    result = configured(*words, stdin="token")
+
+    assert result.exit_code == 2
+    assert "holds the configuration already" in result.complaint
+
+
+@pytest.mark.parametrize("option", [("--versions-url", "https://partner.example/versions"), ("--token-a", "abc")])
+def test_registering_needs_both_options_or_none(configured, option):
+    result = configured("partner", "register", "acme", *option)
+
+    assert result.exit_code == 2
+    assert "give both, or none to resume" in result.complaint
+
+
+@pytest.mark.parametrize(("url", "token_a"), [("not a url", "abc"), ("https://partner.example/v", "with blanks in it")])
+def test_an_option_of_register_that_can_not_be_read_is_wrong_usage(configured, url, token_a):
+    result = configured("partner", "register", "acme", "--versions-url", url, "--token-a", token_a)
+
+    assert result.exit_code == 2
+    assert "with blanks in it" not in result.complaint
+
+
+def test_a_failed_registration_says_why_and_whose_fault_and_can_be_resumed(configured, peer):
+    peer.is_broken = True
+    failed = configured(*registering(peer), "--json")
+    peer.is_broken = False
+    resumed = configured("partner", "register", "acme", "--json")
+
+    assert (failed.exit_code, failed.output) == (1, "")
+    assert "HTTP 500" in failed.errors
+    assert "fault: partner" in failed.errors
+    assert document_of(resumed)["state"] == "REGISTERED"
+
+
+def test_a_partner_that_can_not_be_reached_is_its_own_fault(configured):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/versions"
+
+    result = configured("partner", "register", "acme", "--versions-url", url, "--token-a", "abc")
+
+    assert result.exit_code == 1
+    assert "fault: partner" in result.errors
+
+
+def test_there_is_nothing_to_resume_with_a_partner_that_never_began(configured):
+    configured("partner", "invite", "acme")
+
+    result = configured("partner", "register", "acme")
+
+    assert result.exit_code == 1
+    assert "what to do: " in result.errors
+
+
+def test_list_is_an_array_of_what_show_prints(registered):
+    registered("partner", "invite", "other")
+
+    listed = document_of(registered("partner", "list", "--json"))
+
+    assert [one["name"] for one in listed] == ["acme", "other"]
+    assert listed == [document_of(registered("partner", "show", one["name"], "--json")) for one in listed]
+
+
+def test_an_empty_list_is_an_empty_array(configured):
+    assert document_of(configured("partner", "list", "--json")) == []
+    assert configured("partner", "list").output == ""
+
+
+def test_list_in_words_has_one_line_for_each_partner(registered):
+    registered("partner", "suspend", "acme")
+
+    lines = registered("partner", "list").output.splitlines()
+
+    assert lines[0].split() == ["NAME", "STATE", "VERSION", "PARTIES"]
+    assert lines[1].split() == ["acme", "REGISTERED,", "suspended", "2.2.1", "DE-ABC"]
+
+
+def test_show_in_words_names_endpoints_and_fingerprints(registered, peer):
+    document = document_of(registered("partner", "show", "acme", "--json"))
+
+    output = registered("partner", "show", "acme").output
+
+    assert f"{peer.url}/2.2.1/tokens" in output
+    for kind in ("inbound", "outbound"):
+        assert all(token["fingerprint"] in output for token in document[f"{kind}_tokens"])
+        assert document[f"{kind}_tokens"]
+
+
+def test_what_a_partner_calls_itself_can_not_steer_the_terminal(registered):
+    output = registered("partner", "show", "acme").output
+
+    assert "\x1b" not in output
+    assert r"Peer \x1b[31mred" in output
+
+
+def test_suspend_and_resume_move_the_flag(registered):
+    assert document_of(registered("partner", "suspend", "acme", "--json"))["suspended"] is True
+    assert document_of(registered("partner", "resume", "acme", "--json"))["suspended"] is False
+
+
+def test_rotate_puts_a_new_token_and_takes_theirs(registered, peer):
+    before = document_of(registered("partner", "show", "acme", "--json"))
+    result = registered("partner", "rotate", "acme", "--json")
+
+    assert document_of(result)["state"] == "REGISTERED"
+    assert document_of(result)["outbound_tokens"] != before["outbound_tokens"]
+    assert "HTTP 200" in result.errors
+    assert "PUT" in {method for method, _ in peer.requests}
+
+
+def test_unregister_tells_the_partner(registered, peer):
+    assert document_of(registered("partner", "unregister", "acme", "--json"))["state"] == "UNREGISTERED"
+    assert peer.requests[-1][0] == "DELETE"
+
+
+def test_unregister_keeps_the_registration_where_the_partner_can_not_be_told_unless_forced(registered, peer):
+    peer.is_broken = True
+
+    refused = registered("partner", "unregister", "acme", "--json")
+    kept = document_of(registered("partner", "show", "acme", "--json"))
+    forced = registered("partner", "unregister", "acme", "--force", "--json")
+
+    assert refused.exit_code == 1
+    assert "--force" in refused.errors
+    assert kept["state"] == "REGISTERED"
+    assert document_of(forced)["state"] == "UNREGISTERED"
+
+
+def test_revoke_drops_the_tokens_and_tells_nobody(registered, peer):
+    peer.requests.clear()
+
+    revoked = document_of(registered("partner", "revoke", "acme", "--json"))
+
+    assert revoked["state"] == "UNREGISTERED"
+    assert revoked["inbound_tokens"] == []
+    assert revoked["outbound_tokens"] == []
+    assert peer.requests == []
+
+
+@pytest.mark.parametrize("verb", ["show", "suspend", "resume", "rotate", "unregister", "revoke", "register"])
+def test_a_verb_on_a_partner_that_does_not_exist_fails_and_says_where_to_look(configured, verb):
+    result = configured("partner", verb, "nobody")
+
+    assert result.exit_code == 1
+    assert "there is no partner 'nobody'" in result.errors
+    assert "fault: operator" in result.errors
+    assert "partner list" in result.errors
+
+
+def test_a_token_that_was_pasted_as_a_name_is_not_repeated(configured):
+    invitation_token = document_of(configured("partner", "invite", "acme", "--json"))["token_a"]
+
+    result = configured("partner", "show", invitation_token)
+
+    assert result.exit_code == 1
+    assert invitation_token not in result.errors
+    assert "there is no partner '[token]'" in result.errors
+
+
+@pytest.mark.parametrize("as_json", [(), ("--json",)])
+def test_no_token_is_ever_shown_but_that_of_an_invitation(configured, peer, as_json):
+    peer.is_broken = True
+    results = [configured(*registering(peer), *as_json)]
+    peer.is_broken = False
+    results += [configured("partner", "register", "acme", *as_json)]
+    verbs = ("show", "rotate", "suspend", "resume", "unregister", "revoke")
+    results += [configured("partner", verb, "acme", *as_json) for verb in verbs]
+    results += [configured("partner", "list", *as_json), configured("audit", *as_json)]
+
+    shown = "".join(result.output + result.errors for result in results)
+    assert len(peer.secrets) >= 8
+    assert not TOKEN_PATTERN.search(shown)
+    assert not [secret for secret in peer.secrets if secret in shown]

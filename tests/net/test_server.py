@@ -1,0 +1,322 @@
+"""The server towards strangers: envelopes, bounded connections, framing that two readers can't read differently."""
+
+import asyncio
+import json
+
+import pytest
+from aiohttp import web
+
+from gateway.net.server import send_continue
+
+GOOD = b"GET /x HTTP/1.1\r\nHost: gateway.example\r\n"
+
+
+async def hello(request):
+    return web.Response(text="hello")
+
+
+async def echo(request):
+    return web.Response(body=await request.read())
+
+
+def split(answer: bytes):
+    """HTTP status, headers, body of one answer."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    lines = head.decode().split("\r\n")
+    headers = dict(line.lower().split(": ", 1) for line in lines[1:])
+    return int(lines[0].split(" ")[1]), headers, body
+
+
+REFUSED = {
+    "no HTTP at all": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+    "a request line without a version": b"GET /x\r\nHost: a\r\n\r\n",
+    "HTTP/2.0": b"GET /x HTTP/2.0\r\nHost: a\r\n\r\n",
+    "HTTP/1.2": b"GET /x HTTP/1.2\r\nHost: a\r\n\r\n",
+    "an absolute target": b"GET http://evil.example/x HTTP/1.1\r\nHost: a\r\n\r\n",
+    "an asterisk target": b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
+    "an authority target": b"CONNECT evil.example:443 HTTP/1.1\r\nHost: a\r\n\r\n",
+    "a header without a colon": GOOD + b"Bad\r\n\r\n",
+    "a folded header": GOOD + b"X: a\r\n b\r\n\r\n",
+    "a control character in a header": GOOD + b"X: a\x01b\r\n\r\n",
+    "an underscore in a header name": GOOD + b"X_Forwarded_For: a\r\n\r\n",
+    "two Authorization headers": GOOD + b"Authorization: Token a\r\nauthorization: Token b\r\n\r\n",
+    "two Host headers": GOOD + b"Host: evil.example\r\n\r\n",
+    "two X-Request-ID headers": GOOD + b"X-Request-ID: a\r\nX-Request-Id: b\r\n\r\n",
+    "two routing headers": GOOD + b"OCPI-to-party-id: A\r\nocpi-to-party-id: B\r\n\r\n",
+    "no Host": b"GET /x HTTP/1.1\r\n\r\n",
+    "an empty Host": b"GET /x HTTP/1.1\r\nHost: \r\n\r\n",
+    "a Host with a path": b"GET /x HTTP/1.1\r\nHost: a/b\r\n\r\n",
+    "a Host with a user": b"GET /x HTTP/1.1\r\nHost: a@b\r\n\r\n",
+    "two hosts in one header": b"GET /x HTTP/1.1\r\nHost: a, b\r\n\r\n",
+    "a Host with a bad port": b"GET /x HTTP/1.1\r\nHost: a:99999\r\n\r\n",
+    "length and chunks": GOOD + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "two lengths": GOOD + b"Content-Length: 1\r\nContent-Length: 1\r\n\r\na",
+    "a length with a leading zero": GOOD + b"Content-Length: 04\r\n\r\nabcd",
+    "a length with a sign": GOOD + b"Content-Length: +4\r\n\r\nabcd",
+    "gzip, chunked": GOOD + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+    "identity, chunked": GOOD + b"Transfer-Encoding: identity, chunked\r\n\r\n0\r\n\r\n",
+    "chunked twice": GOOD + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "chunks on HTTP/1.0": b"POST /x HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "129 headers": GOOD + b"".join(b"X-%d: a\r\n" % number for number in range(129)) + b"\r\n",
+}
+
+
+@pytest.mark.parametrize("request_bytes", REFUSED.values(), ids=REFUSED)
+async def test_a_malformed_request_gets_one_envelope_and_a_closed_connection(serving, request_bytes):
+    reached = []
+
+    async def note(request):
+        reached.append(request)
+        return web.Response()
+
+    async with serving(note) as server:
+        http_status, headers, body = split(await server.exchange(request_bytes))
+    assert reached == []
+    assert http_status == 400
+    assert headers["content-type"] == "application/json"
+    assert headers["connection"] == "close"
+    assert headers["x-request-id"] == headers["x-correlation-id"]
+    assert "server" not in headers
+    envelope = json.loads(body)
+    assert envelope["status_code"] == 2000
+    assert envelope["status_message"]
+    assert envelope["timestamp"] == "2026-01-02T03:04:05Z"
+    assert len(server.failures) == 1
+    assert server.failures[0].error is None
+    assert server.failures[0].request_id == headers["x-request-id"]
+
+
+@pytest.mark.parametrize(
+    "head", [b"GET /" + b"a" * 5000 + b" HTTP/1.1\r\n\r\n", GOOD + b"X: " + b"a" * 5000 + b"\r\n\r\n"]
+)
+async def test_an_overlong_head_gets_431(serving, head):
+    async with serving(hello, header_bytes=4000) as server:
+        http_status, _, body = split(await server.exchange(head))
+    assert http_status == 431
+    assert json.loads(body)["status_code"] == 2000
+
+
+async def test_a_request_on_a_refused_connection_is_not_read(serving):
+    async with serving(hello) as server:
+        answer = await server.exchange(GOOD + b"Content-Length: 04\r\n\r\nabcd" + GOOD + b"\r\n")
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
+async def test_a_good_answer_does_not_name_the_software(serving):
+    async with serving(hello) as server:
+        http_status, headers, body = split(await server.exchange(GOOD + b"Connection: close\r\n\r\n"))
+    assert (http_status, body) == (200, b"hello")
+    assert "server" not in headers
+
+
+async def test_a_streamed_answer_does_not_name_the_software(serving):
+    async def stream(request):
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"a")
+        await response.write_eof()
+        return response
+
+    async with serving(stream) as server:
+        _, headers, _ = split(await server.exchange(GOOD + b"Connection: close\r\n\r\n"))
+    assert "server" not in headers
+
+
+async def test_requests_in_one_go_are_answered_in_order(serving):
+    async def path(request):
+        return web.Response(text=f"[{request.path}]")
+
+    async with serving(path) as server:
+        last = b"GET /2 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        answer = await server.exchange(b"GET /1 HTTP/1.1\r\nHost: a\r\n\r\n" + last)
+    assert answer.index(b"[/1]") < answer.index(b"[/2]")
+
+
+async def test_the_connection_closes_after_a_chunked_request(serving):
+    async with serving(echo) as server:
+        chunked = b"POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+        answer = await server.exchange(chunked + GOOD + b"\r\n")
+    http_status, headers, body = split(answer)
+    assert (http_status, headers["connection"], body) == (200, "close", b"abc")
+
+
+async def test_the_connection_closes_after_an_answer_to_an_unread_body(serving):
+    async with serving(hello) as server:
+        answer = await server.exchange(b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\nabc")
+    assert split(answer)[1]["connection"] == "close"
+
+
+async def test_the_connection_closes_after_a_request_to_upgrade(serving):
+    async with serving(hello) as server:
+        answer = await server.exchange(GOOD + b"Connection: upgrade\r\nUpgrade: websocket\r\n\r\n" + GOOD + b"\r\n")
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
+async def test_a_body_stays_compressed(serving):
+    async with serving(echo) as server:
+        request = (
+            b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Encoding: gzip\r\nConnection: close\r\nContent-Length: 3\r\n\r\n"
+        )
+        assert split(await server.exchange(request + b"\x1f\x8b\x08"))[2] == b"\x1f\x8b\x08"
+
+
+async def test_a_mangled_chunked_body_is_the_clients_error(serving):
+    async with serving(echo) as server:
+        reader, writer = await server.connect()
+        writer.write(b"POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n")
+        await writer.drain()
+        writer.write(b"abcXYZ\r\n")
+        answer = await asyncio.wait_for(reader.read(), 10)
+        writer.close()
+    assert split(answer)[0] == 400
+    assert server.failures[0].error is None
+
+
+async def test_a_handler_that_fails_is_answered_without_a_trace_and_reported(serving):
+    async def fail(request):
+        raise RuntimeError("secret detail")
+
+    async with serving(fail) as server:
+        http_status, headers, body = split(await server.exchange(GOOD + b"Accept: text/html\r\n\r\n"))
+    assert http_status == 500
+    assert headers["content-type"] == "application/json"
+    assert json.loads(body)["status_code"] == 3000
+    assert b"secret" not in body
+    assert isinstance(server.failures[0].error, RuntimeError)
+
+
+async def test_a_handler_that_fails_amid_its_answer_cuts_the_connection(serving):
+    async def fail(request):
+        response = web.StreamResponse(headers={"Content-Length": "100"})
+        await response.prepare(request)
+        await response.write(b"abc")
+        raise RuntimeError
+
+    async with serving(fail) as server:
+        answer = await server.exchange(GOOD + b"\r\n")
+    assert answer.endswith(b"\r\n\r\nabc")
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert len(server.failures) == 1
+
+
+async def test_an_error_page_of_aiohttp_becomes_an_envelope(serving):
+    async with serving(echo) as server:  # request.read() stops at one mebibyte by itself
+        body = b"a" * (2**20 + 1)
+        request = b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body)
+        http_status, headers, body = split(await server.exchange(request + body))
+    assert (http_status, headers["content-type"]) == (413, "application/json")
+    assert json.loads(body)["status_code"] == 2001
+
+
+async def test_a_body_is_asked_for_only_when_the_handler_says_so(serving):
+    async def authenticate(request):
+        if "Authorization" not in request.headers:
+            return web.Response(status=401)
+        await send_continue(request)
+        return web.Response(body=await request.read())
+
+    head = b"POST /x HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 3\r\n"
+    async with serving(authenticate) as server:
+        assert (await server.exchange(head + b"\r\n")).startswith(b"HTTP/1.1 401 ")
+        reader, writer = await server.connect()
+        writer.write(head + b"Authorization: Token a\r\nConnection: close\r\n\r\n")
+        assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        writer.write(b"abc")
+        assert split(await reader.read())[::2] == (200, b"abc")
+        writer.close()
+
+
+async def test_no_100_is_sent_unless_it_was_expected(serving):
+    async def ask(request):
+        await send_continue(request)
+        return web.Response(body=await request.read())
+
+    async with serving(ask) as server:
+        request = b"POST /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc"
+        assert (await server.exchange(request)).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("start", [b"", b"GET /x HTTP/1.1\r\nHost", GOOD])
+async def test_a_head_that_does_not_come_to_its_end_closes_the_connection(serving, start):
+    async with serving(hello, header_seconds=0.05) as server:
+        assert await server.exchange(start) == b""
+
+
+async def test_a_head_that_drips_is_not_given_more_time(serving):
+    async with serving(hello, header_seconds=0.1) as server:
+        reader, writer = await server.connect()
+        closed = asyncio.ensure_future(reader.read())
+        for byte in b"GET /" + b"a" * 1000:
+            writer.write(bytes([byte]))
+            await asyncio.wait({closed}, timeout=0.01)
+            if closed.done():
+                break
+        assert closed.done()
+        assert closed.exception() is not None or closed.result() == b""
+        writer.close()
+
+
+async def test_a_second_head_that_does_not_come_to_its_end_closes_the_connection(serving):
+    async with serving(hello, header_seconds=0.05) as server:
+        reader, writer = await server.connect()
+        writer.write(GOOD + b"\r\n")
+        await reader.readuntil(b"hello")
+        writer.write(b"GET /y HT")
+        assert await asyncio.wait_for(reader.read(), 10) == b""
+        writer.close()
+
+
+async def test_a_connection_that_idles_between_requests_closes_after_the_idle_time(serving):
+    async with serving(hello, header_seconds=10, keep_alive_seconds=0.05) as server:
+        reader, writer = await server.connect()
+        writer.write(GOOD + b"\r\n")
+        await reader.readuntil(b"hello")
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+        writer.close()
+
+
+async def test_the_time_for_a_head_does_not_count_for_the_handler(serving):
+    async def slow(request):
+        later = asyncio.Event()
+        asyncio.get_running_loop().call_later(0.15, later.set)
+        await later.wait()
+        return web.Response(text="done")
+
+    async with serving(slow, header_seconds=0.05, keep_alive_seconds=0.05) as server:
+        assert (await server.exchange(GOOD + b"Connection: close\r\n\r\n")).endswith(b"done")
+
+
+async def test_connections_beyond_the_cap_are_closed_and_the_others_served(serving):
+    async with serving(hello, max_connections=2) as server:
+        first, second = await server.connect(), await server.connect()
+        for _, writer in (first, second):
+            writer.write(GOOD + b"\r\n")
+        await first[0].readuntil(b"hello")
+        await second[0].readuntil(b"hello")
+        assert await server.exchange(GOOD + b"\r\n") == b""
+        first[1].close()
+        await first[1].wait_closed()
+        second[1].write(GOOD + b"\r\n")
+        await second[0].readuntil(b"hello")
+        assert b"hello" in await server.exchange(GOOD + b"Connection: close\r\n\r\n")
+        second[1].close()
+
+
+async def test_a_client_that_hangs_up_cancels_its_handler(serving):
+    started, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def wait(request):
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    async with serving(wait) as server:
+        _, writer = await server.connect()
+        writer.write(GOOD + b"\r\n")
+        await started.wait()
+        writer.transport.abort()
+        await asyncio.wait_for(cancelled.wait(), 5)
+    assert server.failures == []
