@@ -200,6 +200,8 @@ class GuardedResolver(AbstractResolver):
             UrlRefusedError: one of its addresses is not allowed.
         """
         answers = await self._resolver.resolve(host, port, family)
+        if not answers:
+            raise OSError("the host name has no address")
         partner = current_partner()
         if not all(
             self._policy.permits(answer["host"], host=host.lower(), port=port, partner=partner) for answer in answers

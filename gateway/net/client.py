@@ -59,7 +59,7 @@ class HttpClient:
         """Send one request and wait for the head of the answer, which the caller has to release or close.
 
         Args:
-            url: sent exactly as written.
+            url: sent exactly as written, but for a question mark with nothing behind it, which yarl drops.
             headers: everything beside `Host`, `User-Agent` and the framing of the body.
             data: the body; streamed in chunks where it is an iterable and `headers` has no `Content-Length`.
             partner: for whom this is; rules and connections are kept apart by it.
@@ -68,9 +68,9 @@ class HttpClient:
         Raises:
             gateway.net.failures.FAILURES: no answer came, or the policy stands against it.
         """
-        exact = URL(url, encoded=True)
         if self._policy is not None:
             self._policy.check_target(url, partner=partner)
+        exact = URL(url, encoded=True)
         with calling(host=exact.raw_host or "", partner=partner):
             return await self._session.request(
                 method,

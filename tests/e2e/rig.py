@@ -24,6 +24,7 @@ _STOP_SECONDS = 30
 _POLL_SECONDS = 0.05
 _SETTLED_SECONDS = 5
 _STARTS = 3
+_KEPT_BYTES = 2**20
 
 BACKEND_AUTHORIZATION = "Token legacy-authorization-of-the-tests"
 EGRESS_TOKEN = "egress-token-of-the-tests"
@@ -31,7 +32,8 @@ EGRESS_TOKEN = "egress-token-of-the-tests"
 
 @dataclass(frozen=True)
 class Recorded:
-    """A request that reached the backend; `path` starts at the root and is as it came, `query` too."""
+    """A request that reached the backend; `path` starts at the root and is as it came, `query` too;
+    of the body the first MiB is kept."""
 
     method: str
     path: str
@@ -40,24 +42,49 @@ class Recorded:
     body: bytes
 
 
+class Hold:
+    """Keeps a request waiting until the test releases it; awaited by whoever handles the request.
+
+    Attributes:
+        reached: a request is waiting.
+        cancelled: it was given up.
+    """
+
+    def __init__(self):
+        self.reached, self.release, self.cancelled = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def wait(self):
+        """Wait as a handler."""
+        self.reached.set()
+        try:
+            await self.release.wait()
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
+
+
 class Backend:
     """A legacy system: it serves lists page by page, records every request, and calls partners through the gateway.
 
     Attributes:
         url: what `backend.url` is to be.
         requests: all that came, in order.
+        received: how many bytes of bodies came.
     """
 
     def __init__(self):
         self.url = ""
         self.requests = []
+        self.received = 0
+        self._holds = {}
+        self._downloads = {}
         self._lists = {}
         self._answers = {}
 
     async def __aenter__(self):
         application = web.Application(client_max_size=2**30)
         application.router.add_route("*", "/{path:.*}", self._answer)
-        self._runner = web.AppRunner(application)
+        self._runner = web.AppRunner(application, handler_cancellation=True)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
@@ -77,6 +104,16 @@ class Backend:
         """Answer every such request to `path` below `url` with an envelope around `data`."""
         self._answers[method, path] = (http_status, headers or {}, data)
 
+    def hold(self, path):
+        """Keep requests for a list at `path` waiting; the list is empty."""
+        self._lists[path] = []
+        self._holds[path] = Hold()
+        return self._holds[path]
+
+    def download(self, path, size):
+        """Serve that many bytes at `path`, piece by piece."""
+        self._downloads[path] = size
+
     async def call(self, method, url, *, document=None):
         """Call the gateway's private listener as the legacy system does; gives `(HTTP status, body, headers)`."""
         headers = {"Authorization": f"Token {EGRESS_TOKEN}"}
@@ -84,12 +121,19 @@ class Backend:
             return answer.status, await answer.json(), answer.headers
 
     async def _answer(self, request):
-        body = await request.read()
+        body = b""
+        async for piece in request.content.iter_any():
+            self.received += len(piece)
+            body = (body + piece)[:_KEPT_BYTES]
         path, query = request.raw_path.partition("?")[::2]
         self.requests.append(Recorded(request.method, path, query, request.headers.copy(), body))
         if request.headers.get("Authorization") != BACKEND_AUTHORIZATION:
             return web.json_response({"error": "this is not what the gateway is configured to send"}, status=401)
         asked = path.removeprefix("/legacy").rstrip("/")
+        if asked in self._holds:
+            await self._holds[asked].wait()
+        if asked in self._downloads:
+            return await _stream(request, self._downloads[asked])
         if request.method == "GET" and asked in self._lists:
             return self._page(asked, request)
         http_status, headers, data = self._answers.get((request.method, asked), (404, {}, None))
@@ -102,6 +146,17 @@ class Backend:
         if offset + limit < len(documents):
             headers["Link"] = f'<{self.url}{asked}?offset={offset + limit}&limit={limit}>; rel="next"'
         return web.json_response(_envelope(documents[offset : offset + limit]), headers=headers)
+
+
+async def _stream(request, size):
+    response = web.StreamResponse(headers={"Content-Length": str(size)})
+    await response.prepare(request)
+    piece = b"x" * 2**16
+    while size > 0:
+        await response.write(piece[:size])
+        size -= len(piece)
+    await response.write_eof()
+    return response
 
 
 @dataclass(frozen=True)
@@ -166,6 +221,32 @@ class Gateway:
             process.kill()
             await process.wait()
             raise AssertionError(f"the gateway did not end within {_STOP_SECONDS} s of SIGTERM") from None
+
+    async def restart(self, **settings):
+        """Stop it and start it again on the same ports and database, with further settings."""
+        assert await self.stop() == 0
+        self._settings |= settings
+        await self._launch()
+        assert await self._becomes_ready(), self._read_log()
+
+    @property
+    def pid(self):
+        """The process."""
+        return self._process.pid
+
+    def signal(self, number):
+        """Send it a signal."""
+        self._process.send_signal(number)
+
+    async def until(self, event):
+        """Wait until an event stands in its log."""
+        async with asyncio.timeout(_READY_SECONDS):
+            while event not in {line["event"] for line in self.log()}:
+                await asyncio.sleep(_POLL_SECONDS)
+
+    def files(self):
+        """What it wrote: log, database, key file."""
+        return [file for file in self._folder.iterdir() if file.is_file() and file != self._file]
 
     async def run(self, *words):
         """Run a verb of the command line beside the running server, whatever comes of it."""
