@@ -6,8 +6,3 @@ public      the public listener: who calls, what for, and who answers
 server      everything running, until SIGTERM
 verbs       what the command line calls
 """
-
-from gateway.app.server import serve
-from gateway.app.verbs import check, migrate, operations
-
-__all__ = ["check", "migrate", "operations", "serve"]

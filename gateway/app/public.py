@@ -102,6 +102,7 @@ class PublicFront:
         raise _unknown_path()
 
     async def _functional(self, request: web.BaseRequest, call: Call, target: FunctionalPath) -> web.StreamResponse:
+        call.module, call.version, call.interface_role = target.module, target.version, target.role
         holder = await self._admit(request, call, Area.FUNCTIONAL)
         self._require_version(target.version)
         await send_continue(request)

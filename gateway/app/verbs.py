@@ -1,6 +1,6 @@
 """What the command line calls beside `serve`; each works beside a running server on the same database."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from gateway.app.foundation import Foundation, handshake_client, make_registrar, open_foundation
@@ -12,13 +12,19 @@ _ACTOR = "cli"
 
 
 @asynccontextmanager
-async def operations(config: Config) -> AsyncIterator[Operations]:
+async def operations(config: Config, *, remark: Callable[[str], None]) -> AsyncIterator[Operations]:
     """The operator's verbs on an open database.
+
+    Args:
+        remark: told, in a line each, of what opening the database made or changed.
 
     Raises:
         GatewayError: the database can't be opened, or not with this key.
     """
     async with open_foundation(config, clock=utc_now) as foundation, handshake_client(config) as client:
+        if foundation.key_made or foundation.migrated[0] != foundation.migrated[1]:
+            for line in describe_start(foundation):
+                remark(line)
         yield Operations(make_registrar(foundation, client, on_outcome=_untold), actor=_ACTOR)
 
 

@@ -41,6 +41,7 @@ class Watch:
         self._readiness = readiness
         self._metrics = metrics
         self._log = log
+        self._lost: set[Condition] = set()
 
     async def look(self) -> None:
         """Read what changed in the store, and see whether it can be written.
@@ -100,11 +101,12 @@ class Watch:
             await asyncio.sleep(seconds)
 
     def _found(self, condition: Condition, lost: Event, found: Event, *, reason: str = "") -> None:
-        if not self._readiness.set(condition, ok=not reason, detail=reason):
-            return
-        if reason:
+        self._readiness.set(condition, ok=not reason, detail=reason)
+        if reason and condition not in self._lost:
+            self._lost.add(condition)
             self._log.warning(lost, reason=reason)
-        else:
+        elif not reason and condition in self._lost:
+            self._lost.discard(condition)
             self._log.info(found)
 
     def _count_partners(self) -> None:

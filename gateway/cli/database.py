@@ -25,7 +25,7 @@ def migrate(context: typer.Context) -> None:
     """Bring the database up to the schema of this program; starting does it too."""
     invocation: Invocation = context.obj
     config = invocation.config
-    from gateway.app import migrate as bring_up_to_date  # noqa: PLC0415 - loads the database
+    from gateway.app.verbs import migrate as bring_up_to_date  # noqa: PLC0415 - loads the database
 
     before, after = drive(bring_up_to_date(config))
     label = config.database_label

@@ -63,10 +63,10 @@ class Invocation:
     def perform(self, work: "Callable[[Operations], Awaitable[T]]") -> T:
         """Do something with partners: opens the database beside a running server, and closes it."""
         config = self.config
-        from gateway.app import operations  # noqa: PLC0415 - loads HTTP client and database
+        from gateway.app.verbs import operations  # noqa: PLC0415 - loads HTTP client and database
 
         async def session() -> T:
-            async with operations(config) as verbs:
+            async with operations(config, remark=lambda line: typer.echo(line, err=True)) as verbs:
                 return await work(verbs)
 
         return drive(session())

@@ -18,7 +18,7 @@ def run(context: typer.Context) -> None:
     """Serve until SIGTERM."""
     invocation: Invocation = context.obj
     _check_surroundings(invocation)
-    from gateway.app import serve  # noqa: PLC0415 - loads HTTP server and database
+    from gateway.app.server import serve  # noqa: PLC0415 - loads HTTP server and database
 
     raise typer.Exit(drive(serve(invocation.config)))
 
@@ -34,7 +34,7 @@ def validate(context: typer.Context, *, as_json: AsJson = False) -> None:
     """Do everything that starting does except listening: configuration, files, database, key."""
     invocation: Invocation = context.obj
     _check_surroundings(invocation)
-    from gateway.app import check  # noqa: PLC0415 - loads the database
+    from gateway.app.verbs import check  # noqa: PLC0415 - loads the database
 
     checked = drive(check(invocation.config))
     if as_json:

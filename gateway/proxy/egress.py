@@ -7,6 +7,7 @@
 The backend's engineer reads our answers, so they say what to do (contract.md, Private listener).
 """
 
+import contextlib
 import hmac
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -25,6 +26,7 @@ from gateway.ocpi.links import rest_below
 from gateway.ocpi.partner import Endpoint, Partner
 from gateway.ocpi.party import Party
 from gateway.ocpi.paths import CallbackPath, FunctionalPath, PartnerPath, check_path, is_canonical, read_private_path
+from gateway.ocpi.refusal import RefusedError
 from gateway.ocpi.timestamps import Clock
 from gateway.ocpi.urls import check_url, host_of, origin_of, path_of
 from gateway.ocpi.vocabulary import CREDENTIALS, METHODS, VERSIONS, InterfaceRole, PartnerState
@@ -35,7 +37,7 @@ from gateway.proxy.exchange import Bounds, Exchange, OtherSide
 from gateway.proxy.offer import Offer
 from gateway.proxy.routing import End
 from gateway.store.directory import Directory
-from gateway.store.engine import Store
+from gateway.store.engine import Store, StoreUnavailableError
 from gateway.store.vault import Vault
 
 Proved = Callable[[Partner], Awaitable[None]]
@@ -125,7 +127,7 @@ class Egress:
             raise refusals.wrong_method(request.method, fault=Fault.BACKEND)
         if isinstance(path, CallbackPath):
             return await self._call_back(request, call, path)
-        partner = self._partner(request, path)
+        partner = await self._callable_partner(request, path)
         call.partner, call.version = partner.name, partner.version or ""
         endpoint = _endpoint(partner, path.module, path.role)
         call.module, call.interface_role = path.module, path.role
@@ -199,8 +201,17 @@ class Egress:
         if not any(matches):
             raise refusals.unauthorized()
 
+    async def _callable_partner(self, request: web.BaseRequest, path: PartnerPath | FunctionalPath) -> Partner:
+        """The partner meant, if it can be called; one that can't is looked up again, for it may just have registered."""
+        try:
+            return self._partner(request, path)
+        except RefusedError:
+            with contextlib.suppress(StoreUnavailableError):
+                await self._directory.refresh()
+            return self._partner(request, path)
+
     def _partner(self, request: web.BaseRequest, path: PartnerPath | FunctionalPath) -> Partner:
-        """The partner that a path or the OCPI-to headers name, if it can be called."""
+        """The partner that a path or the OCPI-to headers name, as far as this process knows."""
         if isinstance(path, FunctionalPath):
             if path.version not in self._versions:
                 offered = ", ".join(sorted(self._versions))
@@ -299,7 +310,7 @@ def _exact(endpoint: Endpoint, rest: str, seal: Seal, hosts: frozenset[str]) -> 
     sealed = sealed_in(rest)
     if sealed is None:
         url, mark, query = endpoint.url.partition("?")
-        return (url if rest in {"", "/"} else url.rstrip("/") + rest) + mark + query
+        return (url.rstrip("/") + rest if rest else url) + mark + query
     opened = seal.open(sealed)
     if opened is None or host_of(opened) not in hosts:
         message = "this link is not one that the gateway gave you, or leads to a host that the partner no longer has"

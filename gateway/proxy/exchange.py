@@ -118,7 +118,7 @@ class Exchange:
             _forget_body(headers)
         response: _Response | None = None
         deadline = asyncio.timeout(None)
-        upload = _Upload(request, call, deadline, self._bounds, self._side.asker)
+        upload = _Upload(request, deadline, self._bounds, self._side.asker)
         try:
             async with deadline:
                 data = upload if body is None else body
@@ -133,6 +133,8 @@ class Exchange:
             refusal = upload.timed_out() or self._side.refusal(error)
         except RefusedError as refused:
             refusal = upload.failure or refused
+        finally:
+            call.bytes_in = upload.taken if body is None else len(body)
         if response is None or not response.prepared:
             raise refusal
         return _cut(request, call, response, refusal)
@@ -198,6 +200,7 @@ class _Upload:
     """The body of a request on its way out: counted, and timed on both sides.
 
     Attributes:
+        taken: how many bytes of it came.
         failure: why it ended early; it then ends the whole exchange.
     """
 
@@ -207,13 +210,13 @@ class _Upload:
         self._bounds = bounds
         self._asker = asker
         self._waiting_for_client = False
+        self.taken = 0
         self.failure: RefusedError | None = None
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        left = self._bounds.body_bytes
         while piece := await self._piece():
-            left -= len(piece)
-            if left < 0:
+            self.taken += len(piece)
+            if self.taken > self._bounds.body_bytes:
                 raise self._fail(refusals.too_large(self._bounds.body_bytes, fault=self._asker))
             self._end_in(self._bounds.other_seconds)
             yield piece

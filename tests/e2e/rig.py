@@ -240,9 +240,10 @@ class Gateway:
 
     async def until(self, event):
         """Wait until an event stands in its log."""
-        async with asyncio.timeout(_READY_SECONDS):
-            while event not in {line["event"] for line in self.log()}:
-                await asyncio.sleep(_POLL_SECONDS)
+        deadline = asyncio.get_running_loop().time() + _READY_SECONDS
+        while event not in {line["event"] for line in self.log()}:
+            assert asyncio.get_running_loop().time() < deadline, f"{event} never came:\n{self._read_log()}"
+            await asyncio.sleep(_POLL_SECONDS)
 
     def files(self):
         """What it wrote: log, database, key file."""
