@@ -202,7 +202,7 @@ class Egress:
             raise refusals.unauthorized()
 
     async def _callable_partner(self, request: web.BaseRequest, path: PartnerPath | FunctionalPath) -> Partner:
-        """The partner meant, if it can be called; one that can't is looked up again, for it may just have registered."""
+        """The partner meant, if it can be called; if not it is looked up again: it may just have registered."""
         try:
             return self._partner(request, path)
         except RefusedError:

@@ -6,14 +6,13 @@ In a checkout that folder is beside the package, in an installed wheel and the i
 from pathlib import Path
 from typing import Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect, text
 
 import gateway
 from gateway.ocpi.errors import OperatorError
+
+#: The schema that this program works with: the newest in `migrations/`, as a test says.
+SCHEMA: Final = "0001"
 
 _PACKAGE: Final = Path(gateway.__file__).parent
 
@@ -33,19 +32,32 @@ def migrate(connection: Connection) -> tuple[str | None, str]:
     Raises:
         OperatorError: the database was written by a newer program.
     """
+    before = _schema_of(connection)
+    if before != SCHEMA:
+        _upgrade(connection, before)
+    return before, SCHEMA
+
+
+def _schema_of(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    version: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return version
+
+
+def _upgrade(connection: Connection, before: str | None) -> None:
+    """Run what is missing. Alembic is loaded only here: it costs every start and every verb half a second."""
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
     config = Config()
     config.set_main_option("script_location", str(migrations_folder()).replace("%", "%%"))
     config.attributes["connection"] = connection
-    script = ScriptDirectory.from_config(config)
-    newest = script.get_current_head()
-    before = MigrationContext.configure(connection).get_current_revision()
-    if before is not None and before not in {revision.revision for revision in script.walk_revisions()}:
+    known = {revision.revision for revision in ScriptDirectory.from_config(config).walk_revisions()}
+    if before is not None and before not in known:
         raise OperatorError(
             f"the database has the schema {before}, which this version of the gateway does not know",
             remedy="It was written by a newer version: start that one, or restore a back-up made before the upgrade",
         )
-    if newest is None:
-        raise OperatorError("no migrations are installed", remedy="Install the package anew")
-    if before != newest:
-        command.upgrade(config, "head")
-    return before, newest
+    command.upgrade(config, SCHEMA)

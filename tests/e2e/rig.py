@@ -206,7 +206,7 @@ class Gateway:
             await self._launch()
             if await self._becomes_ready():
                 return
-            if attempt == _STARTS or self._read_log().count("in use") < attempt:
+            if attempt == _STARTS or self._read_log().count("can't listen on") < attempt:
                 raise AssertionError(f"the gateway ended with {self._process.returncode}:\n{self._read_log()}")
             self._use_other_ports()
 
