@@ -57,7 +57,7 @@ async def serve(config: Config) -> int:
         log.warning(Event.DEVELOPMENT)
     stop, force = asyncio.Event(), asyncio.Event()
     _on_signals(stop, force)
-    async with _running(config, log) as (listeners, readiness):
+    async with running(config, log) as (listeners, readiness):
         log.info(Event.READY)
         gc.collect()
         gc.freeze()  # what lives as long as the process is not looked at again
@@ -68,7 +68,12 @@ async def serve(config: Config) -> int:
 
 
 @asynccontextmanager
-async def _running(config: Config, log: Logger) -> AsyncIterator[tuple[list[Listener], Readiness]]:
+async def running(config: Config, log: Logger) -> AsyncIterator[tuple[list[Listener], Readiness]]:
+    """Everything running while the block does.
+
+    Raises:
+        GatewayError: it can't start, and why.
+    """
     async with AsyncExitStack() as stack:
         foundation = await stack.enter_async_context(open_foundation(config, clock=utc_now))
         _tell_of_start(foundation, log)
