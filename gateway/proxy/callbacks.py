@@ -28,7 +28,8 @@ EGRESS: Final = "egress"
 
 _IN_BODY: Final = frozenset({("commands", "POST"), ("chargingprofiles", "PUT")})
 _IN_QUERY: Final = frozenset({("chargingprofiles", "GET"), ("chargingprofiles", "DELETE")})
-_MODULES: Final = frozenset(module for module, _ in _IN_BODY)
+_ANYWHERE: Final = _IN_BODY | _IN_QUERY
+_MODULES: Final = frozenset(module for module, _ in _ANYWHERE)
 _OURS: Final = re.compile(r"/~([A-Za-z0-9_-]{22})")
 
 #: Makes the URL that stands for another; may refuse it.
@@ -37,7 +38,7 @@ Substitute = Callable[[str], Awaitable[str]]
 
 def has_response_url(module: str, role: InterfaceRole, method: str) -> bool:
     """Whether a request may carry a `response_url` (OCPI 2.2.1, commands and charging profiles, Receiver Interface)."""
-    return module in _MODULES and role is InterfaceRole.RECEIVER and (module, method) in _IN_BODY | _IN_QUERY
+    return role is InterfaceRole.RECEIVER and (module, method) in _ANYWHERE
 
 
 def callback_id_in(module: str, role: InterfaceRole, rest: str) -> str | None:

@@ -59,8 +59,8 @@ _FORMS: Final = (
 #: What to do about a partner that can't be called.
 _REMEDIES: Final = {
     PartnerState.INVITED: "it has not used its invitation yet; ask it to register",
-    PartnerState.REGISTERING: "its registration is not finished; run 'ocpi-gateway partner register NAME' to resume it",
-    PartnerState.HALF_OPEN: "it holds our token but we lack its own; see 'ocpi-gateway partner show NAME'",
+    PartnerState.REGISTERING: "its registration is not finished; 'ocpi-gateway partner register {name}' resumes it",
+    PartnerState.HALF_OPEN: "it holds our token but we lack its own; see 'ocpi-gateway partner show {name}'",
     PartnerState.UNREGISTERED: "invite it or register with it anew",
 }
 _CALLABLE: Final = frozenset({PartnerState.REGISTERED, PartnerState.HALF_OPEN})
@@ -285,7 +285,7 @@ def _check_callable(partner: Partner) -> None:
         )
         raise refusals.not_callable(message)
     if partner.outbound_token is None or partner.state not in _CALLABLE:
-        remedy = _REMEDIES.get(partner.state, "register with it anew")
+        remedy = _REMEDIES.get(partner.state, "register with it anew").format(name=partner.name)
         raise refusals.not_callable(f"{partner.name} can not be called while it is {partner.state}: {remedy}")
 
 

@@ -102,8 +102,7 @@ class Ingress:
         """Forward to a module that lies at `path`."""
         seal = Seal(self._vault, f"ingress/{partner.id}/{target.module}/{target.role}")
         headers = self._head(request, call, partner, target)
-        exact, query = self._exact(path, target, seal)
-        body = None
+        exact, query, body = _exact(path, target.rest, seal), target.query, None
         if has_response_url(target.module, target.role, request.method):
             query, body = await self._response_urls.replace(
                 request,
@@ -138,16 +137,6 @@ class Ingress:
             headers=self._head(request, call, partner, target),
             answer_head=lambda answer: head_of(answer, call, side=_BACKEND, links=None, secrets=self._offer.secrets),
         )
-
-    def _exact(self, path: str, target: FunctionalPath, seal: Seal) -> tuple[str, str]:
-        """The path at the backend, which has a query of its own if it was sealed, and the query beside it."""
-        sealed = sealed_in(target.rest)
-        if sealed is None:
-            return path + target.rest, target.query
-        opened = seal.open(sealed)
-        if opened is None:
-            raise refusals.unknown_path("this link is not one that we gave you", fault=Fault.PARTNER)
-        return opened, target.query
 
     def _head(self, request: web.BaseRequest, call: Call, partner: Partner, target: FunctionalPath) -> CIMultiDict[str]:
         """The outgoing head: what may travel on, then everything that identifies, each exactly once."""
@@ -197,3 +186,14 @@ class Ingress:
             raise refusals.wrong_parameter(message, fault=Fault.PARTNER, reason=reason)
         callback_id = await self._response_urls.keep(partner, INGRESS, url)
         return f"{self._private_url}/callbacks/{callback_id}"
+
+
+def _exact(path: str, rest: str, seal: Seal) -> str:
+    """The path at the backend that `rest` below a module stands for; one that was sealed may bring a query along."""
+    sealed = sealed_in(rest)
+    if sealed is None:
+        return path + rest
+    opened = seal.open(sealed)
+    if opened is None:
+        raise refusals.unknown_path("this link is not one that we gave you", fault=Fault.PARTNER)
+    return opened

@@ -128,8 +128,9 @@ class Rig:
         form=TokenForm.BASE64,
         change=Accepted,
         hosts=(),
+        noticed=True,
     ):
-        """Register the partner's platform, or renew its credentials."""
+        """Register the partner's platform, or renew its credentials; unless noticed, as another process would."""
         endpoints = endpoints or tuple(
             Endpoint(module, role, f"{self.partner.url}/ocpi/2.2.1/{role.path_segment}/{module}")
             for module in modules
@@ -139,7 +140,9 @@ class Rig:
         credentials = Credentials(
             token,
             f"{self.partner.url}/versions",
-            tuple(CredentialsRole(role, Party.parse(party)) for role, _, party in (each.partition(":") for each in roles)),
+            tuple(
+                CredentialsRole(role, Party.parse(party)) for role, _, party in (each.partition(":") for each in roles)
+            ),
         )
 
         def write(connection):
@@ -154,7 +157,8 @@ class Rig:
             ledger.apply(ledger.partner(name), change(credentials, discovery, self.vault.new_token()))
 
         await self.store.write(write)
-        await self.directory.refresh()
+        if noticed:
+            await self.directory.refresh()
         return self.directory.named(name)
 
     async def renew(self, name="acme", **changes):
@@ -241,7 +245,10 @@ class Rig:
         self.directory = Directory(self.store, self.vault)
         self.policy = AddressPolicy(development=True)
         patience = {"connect_seconds": 5, "answer_seconds": 10}
-        async with backend_client(**patience) as self.to_backend, partner_client(self.policy, **patience) as self.to_partner:
+        async with (
+            backend_client(**patience) as self.to_backend,
+            partner_client(self.policy, **patience) as self.to_partner,
+        ):
             self.configure()
             await self.register()
             yield self

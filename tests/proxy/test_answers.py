@@ -115,7 +115,10 @@ async def test_several_links_keep_their_parameters_and_order(rig):
     ]
 
 
-@pytest.mark.parametrize("link", ['<>; rel="next"', "nonsense", "<mailto:a@b.test>; rel=author", "<javascript:1>"])
+@pytest.mark.parametrize(
+    "link",
+    ['<>; rel="next"', "nonsense", "<mailto:a@b.test>; rel=author", "<javascript:1>", "<http://[bad>", "<http://>"],
+)
 async def test_a_link_that_leads_nowhere_is_left_out(rig, link):
     answer = await next_page_of(rig, link)
     assert answer.http_status == 200
@@ -269,7 +272,9 @@ async def test_links_of_an_endpoint_with_a_query_are_sealed(rig):
         roles=("EMSP:FR-QRY",),
         endpoints=(Endpoint("tokens", InterfaceRole.SENDER, f"{rig.partner.url}/ocpi?module=tokens"),),
     )
-    answer = await partners_page(rig, f"<{rig.partner.url}/ocpi?module=tokens&page=2>; rel=next", "/partners/query/sender/tokens?x=1")
+    answer = await partners_page(
+        rig, f"<{rig.partner.url}/ocpi?module=tokens&page=2>; rel=next", "/partners/query/sender/tokens?x=1"
+    )
     assert rig.partner.last.target == "/ocpi?module=tokens&x=1"
     await rig.follow(next_of(answer))
     assert rig.partner.last.target == "/ocpi?module=tokens&page=2"

@@ -24,7 +24,13 @@ FORGED = (
     "X-HTTP-Method-Override: DELETE",
     "True-Client-IP: 10.0.0.1",
 )
-HOP_BY_HOP = ("Keep-Alive: timeout=5", "TE: trailers", "Trailer: X-Foo", "Proxy-Connection: close", "HTTP2-Settings: AAMA")
+HOP_BY_HOP = (
+    "Keep-Alive: timeout=5",
+    "TE: trailers",
+    "Trailer: X-Foo",
+    "Proxy-Connection: close",
+    "HTTP2-Settings: AAMA",
+)
 
 
 def names(message):

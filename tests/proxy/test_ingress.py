@@ -44,7 +44,9 @@ async def test_a_method_that_ocpi_lacks_is_refused_with_those_it_has(rig, method
     assert rig.backend.requests == []
 
 
-@pytest.mark.parametrize("rest", ["/sender/hubclientinfo", "/receiver/cdrs/1", "/sender/credentials", "/sender/versions"])
+@pytest.mark.parametrize(
+    "rest", ["/sender/hubclientinfo", "/receiver/cdrs/1", "/sender/credentials", "/sender/versions"]
+)
 async def test_a_module_or_side_that_is_not_configured_is_unknown(rig, rest):
     answer = await rig.ingress_request("GET", rest)
     assert envelope(answer) == (404, 2000)
@@ -156,7 +158,9 @@ async def test_an_object_of_the_partner_is_forwarded_with_its_path_untouched(rig
 
 @pytest.mark.parametrize("rest", ["/sender/cdrs/FR/OTH", "/sender/tokens/FR/OTH/1/authorize", "/receiver/commands/A/B"])
 async def test_paths_that_name_no_owner_are_not_checked_for_one(rig, rest):
-    rig.configure(backend__modules={module: {"role": ["SENDER", "RECEIVER"]} for module in ("cdrs", "tokens", "commands")})
+    rig.configure(
+        backend__modules={module: {"role": ["SENDER", "RECEIVER"]} for module in ("cdrs", "tokens", "commands")}
+    )
     answer = await rig.ingress_request("GET", rest)
     assert answer.http_status == 200
 
