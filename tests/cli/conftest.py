@@ -72,6 +72,13 @@ def configured(folder, command):
 
 
 @pytest.fixture
+def prepared(configured):
+    """The same beside a database that exists."""
+    assert configured("migrate").exit_code == 0
+    return configured
+
+
+@pytest.fixture
 def peer():
     """A partner's platform that is up."""
     with PartnerPeer() as running:

@@ -56,3 +56,10 @@ def test_audit_of_a_partner_that_does_not_exist_fails(configured):
 
     assert (result.exit_code, result.output) == (1, "")
     assert "there is no partner 'nobody'" in result.errors
+
+
+def test_the_verb_that_makes_the_key_file_says_so_and_the_next_one_does_not(configured):
+    first, second = configured("partner", "list", "--json"), configured("partner", "list", "--json")
+
+    assert "encryption key: made gateway.db.key; keep a copy of it" in first.errors
+    assert (first.output, second.output, second.errors) == ("[]\n", "[]\n", "")

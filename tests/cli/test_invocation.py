@@ -74,10 +74,10 @@ def test_a_configuration_that_does_not_exist_is_invalid(command):
     assert result.errors.startswith("nowhere.yaml: can't be read")
 
 
-def test_a_traceback_is_shown_at_log_level_debug_only(folder, configured):
-    silent = configured("partner", "show", "nobody")
+def test_a_traceback_is_shown_at_log_level_debug_only(folder, prepared):
+    silent = prepared("partner", "show", "nobody")
     (folder / "config.yaml").write_text(CONFIGURATION + "log: {level: debug}\n")
-    talkative = configured("partner", "show", "nobody")
+    talkative = prepared("partner", "show", "nobody")
 
     assert "Traceback" not in silent.errors
     assert "Traceback" in talkative.errors

@@ -26,8 +26,8 @@ def registering(peer):
     return ("partner", "register", "acme", "--versions-url", peer.versions_url, "--token-a", INVITATION_TOKEN)
 
 
-def test_an_invitation_as_json_is_what_the_partner_needs(configured):
-    result = configured("partner", "invite", "acme", "--json")
+def test_an_invitation_as_json_is_what_the_partner_needs(prepared):
+    result = prepared("partner", "invite", "acme", "--json")
 
     document = document_of(result)
     assert set(document) == {"partner", "versions_url", "token_a", "expires"}
@@ -96,8 +96,8 @@ def test_a_name_that_a_partner_can_not_have_is_refused(configured):
     assert "fault: operator" in result.errors
 
 
-def test_registering_prints_the_steps_as_they_happen(configured, peer):
-    result = configured(*registering(peer))
+def test_registering_prints_the_steps_as_they_happen(prepared, peer):
+    result = prepared(*registering(peer))
 
     steps = [line for line in result.output.splitlines() if line.endswith("HTTP 200")]
     assert [step.split()[0] for step in steps] == ["GET", "GET", "POST"]
@@ -105,8 +105,8 @@ def test_registering_prints_the_steps_as_they_happen(configured, peer):
     assert result.errors == ""
 
 
-def test_registering_as_json_prints_the_steps_on_standard_error(configured, peer):
-    result = configured(*registering(peer), "--json")
+def test_registering_as_json_prints_the_steps_on_standard_error(prepared, peer):
+    result = prepared(*registering(peer), "--json")
 
     document = document_of(result)
     assert document["name"] == "acme"
