@@ -72,6 +72,7 @@ class PublicFront:
         self._ingress = ingress
         self._clock = clock
         self._log = log
+        self._proving: set[str] = set()
 
     async def handle(self, request: web.BaseRequest, call: Call) -> web.StreamResponse:
         """Answer one request.
@@ -163,17 +164,20 @@ class PublicFront:
         return self._answer(call, answer)
 
     async def _admit(self, request: web.BaseRequest, call: Call, area: Area) -> Holder:
-        """Find who asks; a token used for the first time is proved by it before anything else happens."""
+        """Find who asks; a token used for the first time is proved by it, once, however many requests come with it."""
         holder, admission = await self._gatekeeper.admit(request.headers.get("Authorization"), area)
         call.partner = holder.partner.name
-        if admission is not Admission.PROVES:
+        if admission is not Admission.PROVES or holder.token.id in self._proving:
             return holder
+        self._proving.add(holder.token.id)
         try:
             await self._responder.proved(holder)
             await self._directory.refresh()
         except StoreUnavailableError as error:  # the token is good all the same, and its next use proves it again
             self._log.error(Event.STORE_FAILED, doing="recording the first use of a token", reason=str(error))
             return holder
+        finally:
+            self._proving.discard(holder.token.id)
         return self._directory.holder(holder.token.digest) or holder
 
     async def _was_unregistered(self, request: web.BaseRequest) -> bool:
