@@ -4,22 +4,38 @@ What may be sent is committed before it is sent, and what was received is commit
 so an interruption anywhere leaves something to resume (handshake.md, SP1 to SP10, SU1 to SU6, SD1 and SD2).
 """
 
+import asyncio
+from typing import TypeGuard
+
 from gateway.handshake.performer import Progress, perform
 from gateway.handshake.registrar import Registrar
 from gateway.ocpi.discovery import Target
 from gateway.ocpi.errors import GatewayError, OperatorError
 from gateway.ocpi.flow import HandshakeError
 from gateway.ocpi.lifecycle import Change, Completed, HalfOpened, Revoked, Rotated, Unregistered
-from gateway.ocpi.registration import POST_CREDENTIALS, initiate, rotate, unregister
+from gateway.ocpi.registration import POST_CREDENTIALS, Flow, initiate, repeat, rotate, unregister
+from gateway.ocpi.versions import credentials_endpoint
 from gateway.ocpi.vocabulary import PartnerState
 from gateway.store.changes import Ledger
+from gateway.store.engine import StoreUnavailableError
 from gateway.store.inbound import pending_token
 from gateway.store.records import PartnerRecord
 
 ROLE = "sender"
 
 #: HTTP statuses by which a partner says on a repeated POST that TOKEN_A did its work already (handshake.md, SP4).
-_SPENT = frozenset({401, 405})
+_SPENT = (401, 405)
+_POST_ARRIVED = (
+    "The partner says that TOKEN_A was used: an earlier POST of ours arrived, but its answer with TOKEN_C did not. "
+    "It can call us; we can't call it. Ask the partner to send a PUT credentials, or to invite us again"
+)
+
+#: HTTP statuses by which a partner says, after a PUT of ours, that it replaced the token we call it with (SU3).
+_REFUSED = (401, 403)
+_PUT_ARRIVED = (
+    "The partner refuses the token that we call it with: an earlier PUT of ours arrived, but its answer with the next "
+    "token did not. It can call us; we can't call it. Ask the partner to send a PUT credentials, or to invite us again"
+)
 
 
 class Initiator:
@@ -46,7 +62,7 @@ class Initiator:
             self._actor,
             lambda ledger: ledger.start(name, versions_url=versions_url, invitation_token=invitation_token),
         )
-        return await self._run(record, invitation_token, progress)
+        return await self._run(record, invitation_token, progress, resuming=False)
 
     async def resume(self, name: str, *, progress: Progress) -> PartnerRecord:
         """Go on with an interrupted registration: with the same TOKEN_A and, if it was made, the same TOKEN_B.
@@ -62,7 +78,7 @@ class Initiator:
                 f"there is no interrupted registration with {name!r}",
                 remedy="Give what the partner sent you: --versions-url and --token-a",
             )
-        return await self._run(record, invitation_token, progress)
+        return await self._run(record, invitation_token, progress, resuming=True)
 
     async def rotate(self, name: str, *, progress: Progress) -> PartnerRecord:
         """Give a registered partner a new token of ours by PUT and take its new one.
@@ -74,18 +90,21 @@ class Initiator:
         record = await registrar.write(self._actor, lambda ledger: ledger.partner(name))
         _require(record, "rotate", PartnerState.REGISTERED)
         with registrar.alone_with(record):
-            inbound_token = await self._pending(record) or registrar.vault.new_token()
+            earlier = await self._pending(record)
+            inbound_token = earlier or registrar.vault.new_token()
             flow = rotate(
                 registrar.front,
                 record.partner,
                 inbound_token=inbound_token,
                 allowed_hosts=registrar.hosts_of(record.partner.name),
             )
-            saver = _Saver(registrar, self._actor, record)
+            saver = _Saver(registrar, self._actor, record, progress)
             try:
                 await perform(flow, fetch=registrar.fetcher(record.partner.name), save=saver, progress=progress)
             except GatewayError as error:
                 await self._failed(record, error)
+                if earlier is not None and _says(error, *_REFUSED):
+                    await self._half_open(record, earlier, _PUT_ARRIVED)
                 raise
         registrar.on_outcome(ROLE, "rotated", record.partner.name, "")
         return await registrar.reread(record)
@@ -103,7 +122,7 @@ class Initiator:
                 await perform(
                     unregister(record.partner),
                     fetch=registrar.fetcher(record.partner.name),
-                    save=_Saver(registrar, self._actor, record),
+                    save=_Saver(registrar, self._actor, record, progress),
                     progress=progress,
                 )
             except HandshakeError as error:
@@ -124,34 +143,48 @@ class Initiator:
 
         return await self._registrar.write(self._actor, work)
 
-    async def _run(self, record: PartnerRecord, invitation_token: str, progress: Progress) -> PartnerRecord:
+    async def _run(
+        self, record: PartnerRecord, invitation_token: str, progress: Progress, *, resuming: bool
+    ) -> PartnerRecord:
         registrar, partner = self._registrar, record.partner
         with registrar.alone_with(record):
             earlier = await self._pending(record)
-            inbound_token = earlier or registrar.vault.new_token()
-            target = Target(
-                partner.versions_url or "",
-                invitation_token,
-                manners=partner.manners,
-                hosts=registrar.hosts_of(partner.name),
-            )
-            flow = initiate(registrar.front, target, inbound_token=inbound_token, resumed=earlier is not None)
-            saver = _Saver(registrar, self._actor, record)
+            flow = self._flow(record, invitation_token, earlier, resuming=resuming)
+            saver = _Saver(registrar, self._actor, record, progress)
             try:
                 await perform(flow, fetch=registrar.fetcher(partner.name), save=saver, progress=progress)
             except GatewayError as error:
-                await self._failed(saver.record, _explained(error))
-                if earlier is not None and _is_spent(error):
-                    await self._half_open(record, inbound_token)
+                await self._failed(record, _explained(error))
+                if earlier is not None and _says(error, *_SPENT) and error.step == POST_CREDENTIALS:
+                    await self._half_open(record, earlier, _POST_ARRIVED)
                 raise
         registrar.on_outcome(ROLE, "registered", partner.name, "")
         return await registrar.reread(record)
 
-    async def _half_open(self, record: PartnerRecord, inbound_token: str) -> None:
-        reason = (
-            "The partner says that TOKEN_A was used: an earlier POST of ours arrived, but its answer with TOKEN_C did "
-            "not. It can call us; we can't call it. Ask the partner to send a PUT credentials, or to invite us again"
+    def _flow(
+        self, record: PartnerRecord, invitation_token: str, earlier: str | None, *, resuming: bool
+    ) -> Flow[Completed]:
+        """The whole handshake; or, where TOKEN_B was made and may have been sent, only its POST again."""
+        registrar, partner = self._registrar, record.partner
+        endpoint = credentials_endpoint(partner.endpoints)
+        if resuming and earlier is not None and endpoint is not None:
+            return repeat(
+                registrar.front,
+                partner,
+                url=endpoint.url,
+                invitation_token=invitation_token,
+                inbound_token=earlier,
+            )
+        target = Target(
+            partner.versions_url or "",
+            invitation_token,
+            manners=partner.manners,
+            hosts=registrar.hosts_of(partner.name),
         )
+        inbound_token = earlier or registrar.vault.new_token()
+        return initiate(registrar.front, target, inbound_token=inbound_token, resumed=earlier is not None)
+
+    async def _half_open(self, record: PartnerRecord, inbound_token: str, reason: str) -> None:
         await self._registrar.save(self._actor, await self._registrar.reread(record), HalfOpened(reason, inbound_token))
 
     async def _pending(self, record: PartnerRecord) -> str | None:
@@ -170,25 +203,36 @@ class Initiator:
 class _Saver:
     """Saves a flow's changes one after the other, each on the record as the one before left it.
 
-    What a partner answered is saved on the record as it is then, whatever changed meanwhile: its token must not be lost
-    (handshake.md, SP5).
+    What a partner answered is saved on the record as it is then, whatever changed meanwhile, and again for a while
+    where the store fails: its token must not be lost (handshake.md, SP5 and SP6).
     """
 
-    def __init__(self, registrar: Registrar, actor: str, record: PartnerRecord) -> None:
+    def __init__(self, registrar: Registrar, actor: str, record: PartnerRecord, progress: Progress) -> None:
         self._registrar = registrar
         self._actor = actor
-        self.record = record
+        self._record = record
+        self._progress = progress
 
     async def __call__(self, change: Change) -> None:
         if isinstance(change, Completed | Rotated):
-            self.record = await self._registrar.write(self._actor, lambda ledger: self._onto_present(ledger, change))
+            await self._insist(change)
         else:
-            self.record = await self._registrar.save(self._actor, self.record, change)
+            self._record = await self._registrar.save(self._actor, self._record, change)
 
-    def _onto_present(self, ledger: Ledger, change: Change) -> PartnerRecord:
-        name = self.record.partner.name
-        ledger.apply(ledger.partner(name), change)
-        return ledger.partner(name)
+    async def _insist(self, change: Change) -> None:
+        for seconds in self._registrar.save_again_after_seconds:
+            try:
+                await self._onto_present(change)
+            except StoreUnavailableError as error:
+                self._progress("save their answer", f"{error.message}; trying again in {seconds:g} s")
+                await asyncio.sleep(seconds)
+            else:
+                return
+        await self._onto_present(change)
+
+    async def _onto_present(self, change: Change) -> None:
+        name = self._record.partner.name
+        await self._registrar.write(self._actor, lambda ledger: ledger.apply(ledger.partner(name), change))
 
 
 def _interrupted(ledger: Ledger, name: str) -> tuple[PartnerRecord, str | None]:
@@ -204,8 +248,8 @@ def _require(record: PartnerRecord, verb: str, *states: PartnerState) -> None:
         )
 
 
-def _is_spent(error: GatewayError) -> bool:
-    return isinstance(error, HandshakeError) and error.step == POST_CREDENTIALS and error.http_status in _SPENT
+def _says(error: GatewayError, *http_statuses: int) -> TypeGuard[HandshakeError]:
+    return isinstance(error, HandshakeError) and error.http_status in http_statuses
 
 
 def _explained(error: GatewayError) -> GatewayError:

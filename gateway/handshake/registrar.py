@@ -1,7 +1,7 @@
 """What both ends of a handshake share."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -13,7 +13,7 @@ from gateway.ocpi.lifecycle import Change
 from gateway.ocpi.registration import Front
 from gateway.ocpi.timestamps import Clock
 from gateway.store.changes import ConcurrentChangeError, Ledger
-from gateway.store.engine import Store
+from gateway.store.engine import Store, StoreUnavailableError
 from gateway.store.inbound import Lifetimes
 from gateway.store.records import PartnerRecord, read_by_id
 from gateway.store.vault import Vault
@@ -32,6 +32,8 @@ class Registrar:
         fetcher: gives the connection to a named partner.
         allowed_hosts: what the operator allows a partner beside its own hosts, by partner name in lower case.
         on_outcome: told of every handshake's end.
+        save_again_after_seconds: how long to wait before each further attempt to save a token that a partner has just
+            given us and that exists nowhere else (handshake.md, SP6).
     """
 
     store: Store
@@ -42,6 +44,7 @@ class Registrar:
     lifetimes: Lifetimes
     on_outcome: Outcome
     allowed_hosts: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    save_again_after_seconds: tuple[float, ...] = (0.5, 1, 2, 4, 8, 16)
     _busy: set[int] = field(default_factory=set)
 
     def hosts_of(self, name: str) -> frozenset[str]:
@@ -70,8 +73,9 @@ class Registrar:
         return await self.write(actor, work)
 
     async def note_failure(self, actor: str, record: PartnerRecord, error: GatewayError) -> None:
-        """Keep why a handshake failed, where the operator looks for it."""
-        await self.write(actor, lambda ledger: ledger.refused(ledger.partner(record.partner.name), error))
+        """Keep why a handshake failed, where the operator looks for it; a store that fails too doesn't hide it."""
+        with suppress(StoreUnavailableError):
+            await self.write(actor, lambda ledger: ledger.refused(ledger.partner(record.partner.name), error))
 
     @contextmanager
     def alone_with(self, record: PartnerRecord) -> Iterator[None]:

@@ -9,17 +9,19 @@ from typing import Final
 
 from gateway.handshake.performer import perform
 from gateway.handshake.registrar import Registrar
+from gateway.ocpi.admission import Admission, Area, admit
 from gateway.ocpi.credentials import Credentials, InvalidCredentialsError, read_credentials, write_credentials
 from gateway.ocpi.envelope import Answer, NotAnEnvelopeError, StatusCode, read_json_object
-from gateway.ocpi.errors import Fault, GatewayError, InternalError, OperatorError, PartnerError
+from gateway.ocpi.errors import Fault, GatewayError, InternalError
 from gateway.ocpi.flow import HandshakeError
 from gateway.ocpi.lifecycle import Change, Unregistered
 from gateway.ocpi.refusal import RefusedError
 from gateway.ocpi.registration import Flow, accept, renew
 from gateway.ocpi.versions import write_version_details, write_versions
-from gateway.ocpi.vocabulary import InterfaceRole, PartnerState, TokenKind
+from gateway.ocpi.vocabulary import InterfaceRole, PartnerState, TokenKind, TokenState
 from gateway.store.changes import ConcurrentChangeError, PartyTakenError
 from gateway.store.directory import Holder
+from gateway.store.gatekeeper import Refusal, UnauthenticatedError
 from gateway.store.records import PartnerRecord
 
 ROLE: Final = "receiver"
@@ -65,6 +67,7 @@ class Responder:
 
     async def post(self, holder: Holder, version: str, body: bytes) -> Answer:
         """Register the partner (steps 3 to 5)."""
+        holder = await self._present(holder, Area.REGISTRATION)
         partner = holder.partner
         if holder.token.kind is not TokenKind.INVITATION:
             if partner.state in _REGISTERED:
@@ -80,11 +83,13 @@ class Responder:
                 version=version,
                 inbound_token=inbound_token,
                 allowed_hosts=self._registrar.hosts_of(partner.name),
+                repeated=holder.token.state is TokenState.GRACE,
             ),
         )
 
     async def put(self, holder: Holder, version: str, body: bytes) -> Answer:
         """Renew the partner's credentials; also switches to the version of the URL (OCPI 2.2.1, PUT method)."""
+        holder = await self._present(holder, Area.CREDENTIALS)
         partner = holder.partner
         _require_registered(holder)
         credentials = _read(body)
@@ -102,6 +107,7 @@ class Responder:
 
     async def delete(self, holder: Holder) -> Answer:
         """End the registration; requests in flight finish (handshake.md, RD1 to RD4)."""
+        holder = await self._present(holder, Area.CREDENTIALS)
         _require_registered(holder)
         try:
             with self._registrar.alone_with(holder.record):
@@ -122,6 +128,26 @@ class Responder:
         await self._registrar.write(
             _ACTOR, lambda ledger: ledger.prove(ledger.partner(holder.partner.name), holder.token.id)
         )
+
+    async def _present(self, holder: Holder, area: Area) -> Holder:
+        """The holder as the store has it now: what a request was admitted by may be a second old.
+
+        Raises:
+            UnauthenticatedError: its token died, or its partner was suspended, meanwhile.
+        """
+        try:
+            record = await self._registrar.reread(holder.record)
+        except GatewayError as error:
+            raise _unable(error) from error
+        name, state = record.partner.name, record.partner.state
+        token = next((each for each in record.inbound_tokens if each.id == holder.token.id), None)
+        if token is None or not token.is_alive(self._registrar.clock()):
+            raise UnauthenticatedError(Refusal.REVOKED, partner=name)
+        if record.partner.suspended:
+            raise UnauthenticatedError(Refusal.SUSPENDED, partner=name)
+        if admit(state, token.kind, token.state, area, provable=token.provable) is Admission.REFUSED:
+            raise UnauthenticatedError(Refusal.NOT_ADMITTED, partner=name)
+        return Holder(record, token)
 
     async def _answer(self, holder: Holder, flow_for: Callable[[str], Flow[Credentials]]) -> Answer:
         """Run a flow to its end and put its outcome, whatever it is, into words."""
@@ -182,7 +208,7 @@ def _under_way() -> RefusedError:
 
 def _unable(error: GatewayError) -> RefusedError:
     message = "the gateway could not store the registration; nothing was changed; try again later"
-    return RefusedError(Answer(200, StatusCode.SERVER_ERROR, message), fault=Fault.GATEWAY, reason=str(error))
+    return RefusedError(Answer(200, StatusCode.SERVER_ERROR, message), fault=error.fault, reason=str(error))
 
 
 def _in_words(error: GatewayError) -> RefusedError:
@@ -192,8 +218,6 @@ def _in_words(error: GatewayError) -> RefusedError:
             answer = Answer(200, error.status_code, error.public_message)
         case PartyTakenError():
             answer = Answer(200, StatusCode.INVALID_PARAMETERS, f"read credentials: {error.public_message}")
-        case PartnerError() | OperatorError():
-            answer = Answer(200, StatusCode.CLIENT_ERROR, error.message)
         case _:
             return _unable(error)
     return RefusedError(answer, fault=error.fault, reason=str(error))

@@ -5,7 +5,6 @@ by its looks. Each reading is a candidate, to be looked up by digest (interop.md
 """
 
 import base64
-import binascii
 import re
 from collections.abc import Iterator
 from typing import Final
@@ -47,6 +46,6 @@ def _decode(literal: str) -> str | None:
     standard = literal.rstrip("=").translate(str.maketrans("-_", "+/"))
     try:
         decoded = base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True).decode("ascii")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # not Base64, or not ASCII before or after
         return None
     return decoded.removesuffix("\n").removesuffix("\r")

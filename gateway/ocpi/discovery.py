@@ -11,7 +11,7 @@ from gateway.ocpi.authorization import header_value
 from gateway.ocpi.envelope import Envelope, NotAnEnvelopeError, StatusCode
 from gateway.ocpi.flow import Conversation, Fetch, FetchFailedError, HandshakeError, Reply
 from gateway.ocpi.partner import Endpoint, Manners
-from gateway.ocpi.urls import append_path, host_of, origin_of, resolve, with_slash_toggled
+from gateway.ocpi.urls import append_path, host_of, origin_of, path_of, resolve, with_slash_toggled
 from gateway.ocpi.versions import (
     UnreadableDocumentError,
     choose_version,
@@ -170,12 +170,12 @@ def slash_redirect(url: str, reply: Reply) -> str | None:
     if reply.http_status not in _REDIRECTS or not location:
         return None
     toggled = with_slash_toggled(url)
-    moved = resolve(url, location)
-    same_path = moved.split("://", 1)[-1].partition("/")[2] == toggled.split("://", 1)[-1].partition("/")[2]
     try:
-        return toggled if same_path and origin_of(moved) == origin_of(url) else None
+        moved = resolve(url, location)
+        same_origin = origin_of(moved) == origin_of(url)
     except ValueError:
         return None
+    return toggled if same_origin and path_of(moved) == path_of(toggled) else None
 
 
 def _read(step: str, reply: Reply) -> object:
@@ -203,7 +203,7 @@ def _checked_endpoints(details: _Document) -> tuple[Endpoint, ...]:
     try:
         return read_endpoints(details.data, base=details.url)
     except UnreadableDocumentError as error:
-        raise HandshakeError(str(error), step=GET_DETAILS, status_code=StatusCode.UNABLE_TO_USE_CLIENT_API) from None
+        raise _unusable(GET_DETAILS, str(error)) from None
 
 
 def _check_hosts(target: Target, details_url: str, endpoints: Sequence[Endpoint] = ()) -> None:
@@ -239,9 +239,10 @@ def _unusable(step: str, message: str, *, http_status: int | None = None) -> Han
 
 
 def _no_mutual_version(offered: Iterable[str], wanted: Iterable[str]) -> HandshakeError:
-    theirs = ", ".join(sorted(version[:10] for version in offered if version.isprintable())) or "none"
+    theirs = ", ".join(sorted(version[:10] for version in offered if version.isprintable())[:10]) or "none"
     return HandshakeError(
         f"no mutual OCPI version: they offer {theirs}; wanted is {', '.join(wanted)}",
         step=GET_VERSIONS,
         status_code=StatusCode.UNSUPPORTED_VERSION,
+        public_message=f"no mutual OCPI version; wanted is {', '.join(wanted)}",
     )

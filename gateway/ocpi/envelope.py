@@ -4,7 +4,9 @@ Source: OCPI 2.2.1, transport and format, Response format; status codes.
 """
 
 import json
-from collections.abc import Mapping
+import math
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
@@ -29,6 +31,8 @@ class StatusCode(IntEnum):
 
 
 _NO_DATA: Final = object()
+_STATUS_CODE: Final = re.compile(r"[0-9]{1,4}")
+_MAX_DEPTH: Final = 64  # the documents of a handshake need six
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,7 @@ class Envelope:
         """
         document = read_json_object(body)
         status_code = document.get("status_code")
-        if isinstance(status_code, str) and status_code.isascii() and status_code.isdigit():
+        if isinstance(status_code, str) and _STATUS_CODE.fullmatch(status_code):
             status_code = int(status_code)
         if not isinstance(status_code, int) or isinstance(status_code, bool):
             raise NotAnEnvelopeError("the answer has no OCPI status_code")
@@ -103,7 +107,9 @@ def read_json_object(body: bytes) -> dict[str, Any]:
         NotAnEnvelopeError: with the reason in words.
     """
     try:
-        document = json.loads(body.decode("utf-8-sig"), object_pairs_hook=_unique, parse_constant=_no_constant)
+        document = json.loads(
+            body.decode("utf-8-sig"), object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite
+        )
     except UnicodeDecodeError:
         raise NotAnEnvelopeError("the body is not UTF-8") from None
     except RecursionError:
@@ -116,6 +122,7 @@ def read_json_object(body: bytes) -> dict[str, Any]:
         raise NotAnEnvelopeError("the JSON holds a number that is too long") from None
     if not isinstance(document, dict):
         raise NotAnEnvelopeError("the body is not a JSON object")
+    _check_depth(document)
     return document
 
 
@@ -128,3 +135,26 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(_name: str) -> Any:
     raise NotAnEnvelopeError("the JSON holds NaN or Infinity, which JSON does not allow")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise NotAnEnvelopeError("the JSON holds a number that is too large")
+    return number
+
+
+def _check_depth(document: Any) -> None:
+    """Bound the depth by ourselves: how deep the parser goes differs between versions of Python."""
+    level, depth = [document], 0
+    while level:
+        depth += 1
+        if depth > _MAX_DEPTH:
+            raise NotAnEnvelopeError("the JSON is nested too deeply")
+        level = [child for node in level for child in _children(node)]
+
+
+def _children(node: Any) -> Iterable[Any]:
+    if isinstance(node, dict):
+        return node.values()
+    return node if isinstance(node, list) else ()

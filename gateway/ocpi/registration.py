@@ -10,8 +10,9 @@ None once saved. It holds no socket, clock or store, so tests can stop it at any
     save Completed                TOKEN_C kept      answer                       with TOKEN_C
 """
 
+import base64
 import json
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -21,10 +22,10 @@ from gateway.ocpi.discovery import GET_DETAILS, Discovery, Target, discover, fet
 from gateway.ocpi.envelope import Envelope, NotAnEnvelopeError, StatusCode
 from gateway.ocpi.flow import Conversation, Fetch, HandshakeError, Reply
 from gateway.ocpi.lifecycle import Accepted, Change, Completed, Prepared, Renewed, Rotated, Rotating
-from gateway.ocpi.partner import CredentialsRole, Invitation, Partner
+from gateway.ocpi.partner import CredentialsRole, Endpoint, Invitation, Partner
 from gateway.ocpi.urls import host_of, origin_of
-from gateway.ocpi.versions import missing_modules
-from gateway.ocpi.vocabulary import CREDENTIALS, InterfaceRole, TokenForm
+from gateway.ocpi.versions import credentials_endpoint, missing_modules
+from gateway.ocpi.vocabulary import TokenForm
 
 T = TypeVar("T")
 
@@ -73,16 +74,30 @@ def initiate(front: Front, target: Target, *, inbound_token: str, resumed: bool)
         HandshakeError: with the step; `outcome_unknown` where the POST may have been carried out.
     """
     discovery = yield from discover(target, wanted=front.versions)
-    url = _credentials_url(discovery, front.required_modules)
+    _require(discovery, front.required_modules)
+    url = _credentials_url(discovery.endpoints)
     yield Prepared(discovery, inbound_token)
-    body = _document(front.credentials(inbound_token))
     forms = [discovery.manners.token_form]
     if not resumed:
         forms.append(forms[0].other)
-    credentials, form = yield from _exchange(POST_CREDENTIALS, url, body, target.credentials_token, forms)
-    completed = Completed(credentials, _with_form(discovery, form), inbound_token)
-    yield completed
-    return completed
+    return (yield from _post(front, discovery, url, target.credentials_token, inbound_token=inbound_token, forms=forms))
+
+
+def repeat(front: Front, partner: Partner, *, url: str, invitation_token: str, inbound_token: str) -> Flow[Completed]:
+    """Send again, with the same TOKEN_A and TOKEN_B, a POST of which the outcome is unknown (handshake.md, SP4).
+
+    Nothing is discovered anew: where the earlier POST arrived, TOKEN_A opens nothing else any more (rule 9).
+
+    Args:
+        partner: with what the discovery before that POST found.
+        url: its credentials endpoint.
+
+    Raises:
+        HandshakeError: as `initiate`; HTTP 401 or 405 says that TOKEN_A did its work.
+    """
+    known = Discovery(partner.version or "", partner.versions_url or "", partner.endpoints, partner.manners)
+    forms = [partner.manners.token_form, partner.manners.token_form.other]
+    return (yield from _post(front, known, url, invitation_token, inbound_token=inbound_token, forms=forms))
 
 
 def accept(
@@ -93,6 +108,7 @@ def accept(
     version: str,
     inbound_token: str,
     allowed_hosts: frozenset[str] = frozenset(),
+    repeated: bool = False,
 ) -> Flow[Credentials]:
     """Answer a POST that came with TOKEN_A (we are the Receiver); returns the credentials object to answer with.
 
@@ -100,11 +116,14 @@ def accept(
         version: of the URL that was posted to; that version is registered.
         inbound_token: TOKEN_C.
         allowed_hosts: hosts the operator allows beside the partner's own.
+        repeated: TOKEN_A did its work already: only the same platform may repeat its POST (handshake.md, rule 9).
 
     Raises:
         HandshakeError: 2001 outside the invitation, 3001, 3002 or 3003 as the discovery ends.
     """
     check_invitation(partner.invitation, credentials, allowed_hosts=allowed_hosts)
+    if repeated:
+        _check_origin(partner, credentials.url, allowed_hosts)
     target = Target(
         credentials.url,
         credentials.token,
@@ -162,11 +181,15 @@ def rotate(
         only_hosts=bool(partner.invitation.hosts),
     )
     discovery = yield from discover(target, wanted=(partner.version or "",))
-    url = _credentials_url(discovery, front.required_modules)
+    _require(discovery, front.required_modules)
+    url = _credentials_url(discovery.endpoints)
     yield Rotating(inbound_token)
-    body = _document(front.credentials(inbound_token))
     credentials, form = yield from _exchange(
-        PUT_CREDENTIALS, url, body, target.credentials_token, [discovery.manners.token_form]
+        PUT_CREDENTIALS,
+        url,
+        front.credentials(inbound_token),
+        target.credentials_token,
+        [discovery.manners.token_form],
     )
     rotated = Rotated(credentials, _with_form(discovery, form), inbound_token)
     yield rotated
@@ -179,11 +202,10 @@ def unregister(partner: Partner) -> Conversation[None]:
     Raises:
         HandshakeError: the partner couldn't be told.
     """
-    endpoint = partner.endpoint(CREDENTIALS, InterfaceRole.RECEIVER)
-    if endpoint is None or partner.outbound_token is None:
+    if partner.outbound_token is None:
         return
     headers = _headers(partner.outbound_token, partner.manners.token_form)
-    reply = yield from _send(DELETE_CREDENTIALS, "DELETE", endpoint.url, headers, None)
+    reply = yield from _send(DELETE_CREDENTIALS, "DELETE", _credentials_url(partner.endpoints), headers, None)
     if reply.http_status in {401, 404, 405}:
         return
     _envelope(DELETE_CREDENTIALS, reply, partner.outbound_token)
@@ -216,17 +238,33 @@ def _check_origin(partner: Partner, url: str, allowed_hosts: frozenset[str]) -> 
         raise _refused("url: is on another origin than the one registered; the operator must allow it first")
 
 
+def _post(
+    front: Front,
+    discovery: Discovery,
+    url: str,
+    invitation_token: str,
+    *,
+    inbound_token: str,
+    forms: Sequence[TokenForm],
+) -> Flow[Completed]:
+    ours = front.credentials(inbound_token)
+    credentials, form = yield from _exchange(POST_CREDENTIALS, url, ours, invitation_token, forms)
+    completed = Completed(credentials, _with_form(discovery, form), inbound_token)
+    yield completed
+    return completed
+
+
 def _exchange(
-    step: str, url: str, body: bytes, outbound_token: str, forms: Sequence[TokenForm]
+    step: str, url: str, ours: Credentials, outbound_token: str, forms: Sequence[TokenForm]
 ) -> Conversation[tuple[Credentials, TokenForm]]:
     """Send our credentials and read theirs; a refused token is tried in the next form."""
-    reply, form = None, forms[0]
+    reply, form, body = None, forms[0], _document(ours)
     for form in forms:
         reply = yield from _send(step, step.split(maxsplit=1)[0], url, _headers(outbound_token, form), body)
         if reply.http_status != _UNAUTHORIZED:
             break
     assert reply is not None  # noqa: S101 - there is always a first form
-    credentials, problems = salvage_credentials(_envelope(step, reply, outbound_token).data)
+    credentials, problems = salvage_credentials(_envelope(step, reply, outbound_token, ours.token).data)
     if credentials is None:
         raise _unusable(step, f"the answer holds no usable credentials: {'; '.join(problems)}", reply)
     return credentials, form
@@ -239,11 +277,11 @@ def _send(step: str, method: str, url: str, headers: dict[str, str], body: bytes
     return reply if moved is None else (yield from fetch(Fetch(step, method, moved, headers, body)))
 
 
-def _envelope(step: str, reply: Reply, outbound_token: str) -> Envelope:
+def _envelope(step: str, reply: Reply, *secrets: str) -> Envelope:
     said = ""
     try:
         envelope = Envelope.read(reply.body)
-        said = _quoted(envelope, outbound_token)
+        said = _quoted(envelope, secrets)
     except NotAnEnvelopeError as error:
         raise _unusable(step, f"their platform answered HTTP {reply.http_status}, not OCPI: {error}", reply) from None
     if not 200 <= reply.http_status < 300:  # noqa: PLR2004 - the ranges of HTTP
@@ -253,22 +291,26 @@ def _envelope(step: str, reply: Reply, outbound_token: str) -> Envelope:
     return envelope
 
 
-def _quoted(envelope: Envelope, outbound_token: str) -> str:
-    message = "".join(c if c.isprintable() else " " for c in envelope.status_message)[:_SAID]
-    return f"OCPI status {envelope.status_code}: {message.replace(outbound_token, '...')}".rstrip(": ")
+def _quoted(envelope: Envelope, secrets: Iterable[str]) -> str:
+    """What their platform said, without the tokens that we sent: many servers quote the request they refuse."""
+    message = envelope.status_message
+    for secret in secrets:
+        for written in (secret, base64.b64encode(secret.encode()).decode().rstrip("=")):
+            message = message.replace(written, "...")
+    said = "".join(c if c.isprintable() else " " for c in message)[:_SAID]
+    return f"OCPI status {envelope.status_code}: {said}".rstrip(": ")
 
 
-def _credentials_url(discovery: Discovery, required_modules: Sequence[str]) -> str:
-    _require(discovery, required_modules)
-    found = [endpoint for endpoint in discovery.endpoints if endpoint.identifier == CREDENTIALS]
-    if not found:
+def _credentials_url(endpoints: Iterable[Endpoint]) -> str:
+    endpoint = credentials_endpoint(endpoints)
+    if endpoint is None:
         raise HandshakeError(
             "their version details list no credentials module",
             step=GET_DETAILS,
             status_code=StatusCode.UNABLE_TO_USE_CLIENT_API,
             remedy="Ask the partner to list its credentials endpoint",
         )
-    return next((endpoint for endpoint in found if endpoint.role is InterfaceRole.RECEIVER), found[0]).url
+    return endpoint.url
 
 
 def _require(discovery: Discovery, required_modules: Sequence[str]) -> None:

@@ -4,6 +4,7 @@ What differs between OCPI versions is the table `DIALECTS`; a version that isn't
 Source: OCPI 2.2.1, versions module; interop.md, Handshake documents.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -28,6 +29,10 @@ class Dialect:
 
 #: The versions that the gateway speaks, newest first.
 DIALECTS: Final[Mapping[str, Dialect]] = {version: Dialect(version) for version in ("2.2.1", "2.2")}
+
+
+#: What can name a module; anything else couldn't be a segment of a URL and is passed over.
+_IDENTIFIER: Final = re.compile(r"\s*[\x21-\x7e]{1,64}\s*")
 
 
 class UnreadableDocumentError(ValueError):
@@ -89,7 +94,7 @@ def read_endpoints(data: object, *, base: str) -> tuple[Endpoint, ...]:
         if not isinstance(entry, Mapping):
             continue
         identifier, reference = entry.get("identifier"), entry.get("url")
-        if not isinstance(identifier, str) or not identifier.strip() or not isinstance(reference, str):
+        if not isinstance(identifier, str) or not _IDENTIFIER.fullmatch(identifier) or not isinstance(reference, str):
             continue
         url = _absolute(reference, base)
         if url is None:
@@ -97,6 +102,12 @@ def read_endpoints(data: object, *, base: str) -> tuple[Endpoint, ...]:
         endpoint = Endpoint(identifier.strip().lower(), _read_interface_role(entry.get("role")), url)
         found.setdefault((endpoint.identifier, endpoint.role), endpoint)
     return tuple(found.values())
+
+
+def credentials_endpoint(endpoints: Iterable[Endpoint]) -> Endpoint | None:
+    """Where a platform's credentials are, whichever side it lists them as (interop.md); None where it doesn't."""
+    found = [endpoint for endpoint in endpoints if endpoint.identifier == CREDENTIALS]
+    return next((endpoint for endpoint in found if endpoint.role is InterfaceRole.RECEIVER), next(iter(found), None))
 
 
 def write_versions(public_url: str, versions: Sequence[str]) -> list[dict[str, str]]:

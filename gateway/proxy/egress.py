@@ -161,7 +161,7 @@ class Egress:
         """Forward a result to the `response_url` that a partner gave."""
         call.module = "callbacks"
         callback = await self._response_urls.find(path.callback_id, INGRESS)
-        partner = None if callback is None else self._with_id(callback.partner_id)
+        partner = None if callback is None else self._directory.with_id(callback.partner_id)
         if callback is None or partner is None:
             raise refusals.unknown_path("this response_url is unknown or has expired", fault=Fault.BACKEND)
         call.partner, call.version = partner.name, partner.version or ""
@@ -234,10 +234,6 @@ class Egress:
             return self._directory.owner(Party.parse(party))
         except ValueError:
             return None
-
-    def _with_id(self, partner_id: int) -> Partner | None:
-        records = self._directory.records()
-        return next((record.partner for record in records if record.partner.id == partner_id), None)
 
     def _head(
         self, request: web.BaseRequest, call: Call, partner: Partner, module: str, role: InterfaceRole

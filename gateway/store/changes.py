@@ -19,7 +19,7 @@ from gateway.ocpi.lifecycle import Change, next_state
 from gateway.ocpi.partner import Invitation
 from gateway.ocpi.party import Party
 from gateway.ocpi.timestamps import EPOCH
-from gateway.ocpi.vocabulary import PartnerState, TokenForm, TokenKind
+from gateway.ocpi.vocabulary import PartnerState, TokenForm, TokenKind, TokenState
 from gateway.store import inbound, outbound, profile, tables
 from gateway.store.inbound import Lifetimes
 from gateway.store.records import PartnerRecord, current_revision, read_by_id, read_by_name
@@ -151,6 +151,7 @@ class Ledger:
             self._connection, self._vault, partner_id=partner_id, token=invitation_token, now=self._now
         )
         self._set(partner_id, versions_url=versions_url, token_form=TokenForm.BASE64, versions_form=TokenForm.BASE64)
+        profile.replace_endpoints(self._connection, partner_id, ())  # of another URL: this one isn't discovered yet
         self._audit(record, "registration started", {"token_a": self._vault.fingerprint(invitation_token)})
         return read_by_id(self._connection, self._vault, partner_id)
 
@@ -188,7 +189,7 @@ class Ledger:
                 notes = self._adopt(partner_id, credentials, discovery)
                 inbound.confirm(self._connection, self._vault, inbound_token)
             case lifecycle.HalfOpened(reason, inbound_token):
-                self._prove(partner_id, inbound_token)
+                inbound.confirm(self._connection, self._vault, inbound_token)
                 self._set(partner_id, note=reason)
             case lifecycle.Unregistered() | lifecycle.Revoked():
                 self._drop(partner_id, by=ACTIONS[type(change)])
@@ -211,7 +212,14 @@ class Ledger:
 
     def delivered(self, record: PartnerRecord) -> None:
         """Our answer with TOKEN_C was written to the partner's connection: TOKEN_A is dead (handshake.md, rule 9)."""
-        inbound.revoke(self._connection, record.partner.id, now=self._now, by="answered", kinds=(TokenKind.INVITATION,))
+        inbound.revoke(
+            self._connection,
+            record.partner.id,
+            now=self._now,
+            by="answered",
+            kinds=(TokenKind.INVITATION,),
+            states=(TokenState.GRACE,),  # another that the operator issued meanwhile stays
+        )
         self._set(record.partner.id, revision=self._advance())
         self._audit(record, "answer delivered", {})
 
@@ -278,7 +286,6 @@ class Ledger:
         that (handshake.md, SP5): they are left out, and the operator is told.
         """
         self._discovered(partner_id, discovery)
-        profile.replace_endpoints(self._connection, partner_id, discovery.endpoints)
         outbound.replace(self._connection, self._vault, partner_id=partner_id, token=credentials.token, now=self._now)
         taken = profile.owners(self._connection, [role.party for role in credentials.roles], partner_id)
         if taken and must_own_all:
@@ -301,6 +308,7 @@ class Ledger:
             token_form=discovery.manners.token_form,
             versions_form=discovery.manners.versions_form,
         )
+        profile.replace_endpoints(self._connection, partner_id, discovery.endpoints)
 
     def _drop(self, partner_id: int, *, by: str) -> None:
         inbound.revoke(self._connection, partner_id, now=self._now, by=by)

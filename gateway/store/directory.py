@@ -46,15 +46,20 @@ class Directory:
         """Who a live inbound token was made for."""
         return self._holders.get(digest)
 
+    def with_id(self, partner_id: int) -> Partner | None:
+        """The partner of that id."""
+        record = self._records.get(partner_id)
+        return None if record is None else record.partner
+
     def named(self, name: str) -> Partner | None:
         """The partner of that name, compared without letter case."""
         found = self._names.get(name.lower())
-        return None if found is None else self._records[found].partner
+        return None if found is None else self.with_id(found)
 
     def owner(self, party: Party) -> Partner | None:
         """The partner that a party belongs to."""
         found = self._owners.get(party)
-        return None if found is None else self._records[found].partner
+        return None if found is None else self.with_id(found)
 
     def records(self) -> Iterable[PartnerRecord]:
         """Every partner."""

@@ -8,6 +8,7 @@ writes, and its commit isn't lost to a cancelled request (hardening.md, T4). SQL
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -19,8 +20,7 @@ from gateway.ocpi.errors import InternalError, OperatorError
 
 T = TypeVar("T")
 
-#: Seconds a transaction waits for another process's write lock.
-_BUSY_SECONDS: Final = 5
+BUSY_SECONDS: Final = 5.0
 
 #: What drivers say, and what that means to the person on call.
 _CAUSES: Final = (
@@ -44,13 +44,20 @@ class Store:
 
     Args:
         url: `sqlite:///relative/or//absolute/path` or `postgresql://...`.
+        busy_seconds: how long a transaction waits for another process's write lock (SQLite).
+
+    Raises:
+        OperatorError: the folder of the database can't be made, or the driver isn't installed.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, busy_seconds: float = BUSY_SECONDS) -> None:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self._engine = _make_engine(url)
+        self._engine = _make_engine(url, busy_seconds)
         self._transactions: set[asyncio.Future[Any]] = set()
+        #: SQLite lets in one writer at a time and makes the others sleep and try again. Those of one process wait for
+        #: their turn here instead, which costs a microsecond.
+        self._turn: AbstractAsyncContextManager[None] = asyncio.Lock() if self.is_sqlite else nullcontext()
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a transaction that sees one state of the database.
@@ -81,7 +88,7 @@ class Store:
 
     async def _run(self, work: Callable[[Connection], T], *, writing: bool) -> T:
         try:
-            async with self._engine.connect() as connection:
+            async with self._turn, self._engine.connect() as connection:
                 await connection.execution_options(writing=writing)
                 async with connection.begin():
                     return await connection.run_sync(work)
@@ -89,7 +96,7 @@ class Store:
             raise _unavailable(error) from error
 
 
-def _make_engine(url: str) -> AsyncEngine:
+def _make_engine(url: str, busy_seconds: float) -> AsyncEngine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         try:
@@ -99,13 +106,23 @@ def _make_engine(url: str) -> AsyncEngine:
                 "PostgreSQL needs the package asyncpg", remedy="Install it: pip install 'ocpi-gateway[postgres]'"
             ) from None
     if parsed.database:
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(Path(parsed.database).parent)
     engine = create_async_engine(
-        parsed.set(drivername="sqlite+aiosqlite"), connect_args={"timeout": _BUSY_SECONDS, "isolation_level": None}
+        parsed.set(drivername="sqlite+aiosqlite"), connect_args={"timeout": busy_seconds, "isolation_level": None}
     )
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OperatorError(
+            f"the folder of the database can't be made: {folder} ({error.strerror})",
+            remedy="Name a folder that this user may write to (database)",
+        ) from None
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -4,6 +4,8 @@ The happy path is a digest and a dictionary. An unknown token makes the gateway 
 refuses, because another process may just have issued it; that look is budgeted (hardening.md, H2).
 """
 
+import asyncio
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from typing import Final
@@ -70,6 +72,8 @@ class Gatekeeper:
         self._clock = clock
         self._budget = _Budget(looks_per_second)
         self._tombstone = tombstone
+        self._looking = asyncio.Lock()
+        self._next_look = _Look()
 
     async def admit(self, header: str | None, area: Area) -> tuple[Holder, Admission]:
         """Find who presents a token, and whether it is good for an area of the public listener.
@@ -123,38 +127,55 @@ class Gatekeeper:
         return await self._look_again(digests)
 
     async def _look_again(self, digests: list[bytes]) -> Holder:
-        """Look at the store for a token that another process may have issued since."""
-        if not self._budget.take(self._clock().timestamp()):
-            raise UnauthenticatedError(Refusal.UNKNOWN)
-        try:
-            await self._directory.refresh()
-            found = next(filter(None, map(self._directory.holder, digests)), None)
-            if found is not None:
-                return found
-            revoked = await self._store.read(lambda connection: _revoked_of(connection, digests))
-        except StoreUnavailableError:
-            raise UnauthenticatedError(Refusal.UNKNOWN) from None
-        raise UnauthenticatedError(Refusal.REVOKED if revoked else Refusal.UNKNOWN, partner=revoked or "")
+        """Look at the store for a token that another process may have issued since.
+
+        A look costs a thousand times a refusal, so all requests that wait for one share the next (hardening.md, H2).
+        """
+        look = self._next_look
+        look.digests.update(digests)
+        async with self._looking:
+            if not look.done:
+                self._next_look = _Look()
+                await self._look(look)
+        found = next(filter(None, map(self._directory.holder, digests)), None)
+        if found is not None:
+            return found
+        revoked = next(filter(None, map(look.revoked.get, digests)), "")
+        raise UnauthenticatedError(Refusal.REVOKED if revoked else Refusal.UNKNOWN, partner=revoked)
+
+    async def _look(self, look: "_Look") -> None:
+        if self._budget.take(self._clock().timestamp()):
+            try:
+                await self._directory.refresh()
+                unknown = [digest for digest in look.digests if self._directory.holder(digest) is None]
+                look.revoked = await self._store.read(lambda connection: _revoked_among(connection, unknown))
+            except StoreUnavailableError:
+                look.revoked = {}  # what is in memory decides; readiness tells of the store
+        look.done = True
 
     def _digests(self, header: str | None) -> list[bytes]:
         return [self._vault.digest(credentials_token) for _, credentials_token in candidates(header or "")]
 
+
+#: Databases bound the number of parameters; what is beyond is only not told apart from noise in the log.
+_MAX_DIGESTS: Final = 500
 
 #: The reason kept with tokens that a DELETE revoked.
 UNREGISTERED: Final = "unregistered"
 
 
 class _Budget:
-    """So many looks a second, with as many saved up at most."""
+    """So many looks a second, with as many saved up at most, but always one."""
 
     def __init__(self, per_second: float) -> None:
         self._per_second = per_second
-        self._left = per_second
+        self._most = max(1.0, per_second)
+        self._left = self._most
         self._at = 0.0
 
     def take(self, now: float) -> bool:
         """Whether one more is allowed at this moment, in seconds of any clock."""
-        self._left = min(self._per_second, self._left + max(0.0, now - self._at) * self._per_second)
+        self._left = min(self._most, self._left + max(0.0, now - self._at) * self._per_second)
         self._at = now
         if self._left < 1:
             return False
@@ -162,11 +183,21 @@ class _Budget:
         return True
 
 
-def _revoked_of(connection: Connection, digests: list[bytes]) -> str | None:
+@dataclass(slots=True)
+class _Look:
+    """One look at the store, for every unknown token that was presented while the look before it went on."""
+
+    digests: set[bytes] = field(default_factory=set)
+    revoked: dict[bytes, str] = field(default_factory=dict)
+    done: bool = False
+
+
+def _revoked_among(connection: Connection, digests: list[bytes]) -> dict[bytes, str]:
+    """Which of these tokens were revoked, with the names of their partners."""
     row = tables.inbound_token.c
     query = (
-        select(tables.partner.c.name)
-        .join(tables.inbound_token, row.partner_id == tables.partner.c.id)
-        .where(row.digest.in_(digests), row.state == TokenState.REVOKED)
+        select(row.digest, tables.partner.c.name)
+        .join(tables.partner, row.partner_id == tables.partner.c.id)
+        .where(row.digest.in_(digests[:_MAX_DIGESTS]), row.state == TokenState.REVOKED)
     )
-    return connection.execute(query).scalar()
+    return {found.digest: found.name for found in connection.execute(query)}

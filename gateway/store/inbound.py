@@ -75,13 +75,16 @@ def add_pending(
         now=now,
         expires_at=expires_at,
     )
-    pending = connection.execute(
+    earlier = connection.execute(
         select(_table.c.id)
-        .where(_of(partner_id, TokenKind.CREDENTIALS), _table.c.state == TokenState.PENDING)
+        .where(
+            _of(partner_id, TokenKind.CREDENTIALS),
+            _table.c.state == TokenState.PENDING,
+            _table.c.digest != vault.digest(token),  # the new one stays, also where the clock was put back
+        )
         .order_by(_table.c.created_at.desc(), _table.c.id)
     ).scalars()
-    for token_id in list(pending)[_MAX_PENDING:]:
-        _revoke_rows(connection, [token_id], now=now, by="replaced")
+    _revoke_rows(connection, list(earlier)[_MAX_PENDING - 1 :], now=now, by="replaced")
 
 
 def pending_token(connection: Connection, vault: Vault, *, partner_id: int, now: datetime) -> str | None:

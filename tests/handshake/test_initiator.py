@@ -1,0 +1,340 @@
+"""The Sender's end when it registers: handshake.md, SP1 to SP8."""
+
+import asyncio
+from contextlib import ExitStack
+
+import pytest
+
+from gateway.ocpi.errors import OperatorError
+from gateway.ocpi.flow import FetchCause, FetchFailedError, HandshakeError
+from gateway.ocpi.party import Party
+from gateway.ocpi.vocabulary import PartnerState, TokenForm
+from gateway.store.changes import ConcurrentChangeError
+from gateway.store.engine import StoreUnavailableError
+from tests.handshake.rig import codes, lost, reply, token_in, unreachable
+from tests.ocpi.dialogue import (
+    CREDENTIALS_URL,
+    DETAILS_URL,
+    INVITATION_TOKEN,
+    OUTBOUND_TOKEN,
+    VERSIONS_URL,
+    credentials,
+    envelope,
+    versions,
+    written,
+)
+
+POST = ("POST", CREDENTIALS_URL)
+THEIRS = credentials()
+S = PartnerState
+
+
+async def register(gateway):
+    return (await gateway.register("acme", INVITATION_TOKEN)).partner
+
+
+async def fails(doing):
+    with pytest.raises(HandshakeError) as failed:
+        await doing
+    return failed.value
+
+
+class TestRegistering:
+    async def test_the_six_steps_end_registered_with_both_tokens(self, gateway, platform):
+        partner = await register(gateway)
+
+        assert [(request.method, request.url) for request in platform.requests] == [
+            ("GET", VERSIONS_URL),
+            ("GET", DETAILS_URL),
+            POST,
+        ]
+        assert {request.headers["Authorization"] for request in platform.requests} == {
+            written(INVITATION_TOKEN, TokenForm.BASE64)
+        }
+        assert (partner.state, partner.outbound_token, partner.version) == (S.REGISTERED, OUTBOUND_TOKEN, "2.2.1")
+        assert partner.parties == (Party("DE", "ABC"),)
+        assert await gateway.opens(platform.tokens_given("POST")[0])
+        assert gateway.outcomes == [("sender", "registered", "acme")]
+        assert gateway.progress == [
+            ("GET versions", "HTTP 200"),
+            ("GET version details", "HTTP 200"),
+            ("POST credentials", "HTTP 200"),
+        ]
+
+    async def test_a_registered_partner_is_not_registered_again(self, gateway, platform):
+        await register(gateway)
+        sent = len(platform.requests)
+
+        with pytest.raises(OperatorError, match="not possible while the partner is REGISTERED"):
+            await register(gateway)
+        assert len(platform.requests) == sent
+
+    async def test_a_second_registration_at_the_same_time_is_refused(self, gateway, platform):
+        async def meanwhile(_request):
+            with pytest.raises(ConcurrentChangeError, match="already under way"):
+                await gateway.resume("acme")
+            return reply(envelope(THEIRS))
+
+        platform.answers[POST] = meanwhile
+
+        assert (await register(gateway)).state is S.REGISTERED
+
+    async def test_what_failed_is_told_and_kept(self, gateway, platform):
+        platform.answers["GET", DETAILS_URL] = reply(b"", 500)
+        failed = await fails(register(gateway))
+
+        assert failed.step == "GET version details"
+        assert gateway.outcomes == [("sender", "failed", "acme")]
+        assert (await gateway.operations.partner("acme")).note == str(failed)
+        assert gateway.progress[-1] == ("GET version details", "HTTP 500")
+
+
+class TestFaults:
+    """handshake.md, Sender: we POST with the partner's A."""
+
+    @pytest.mark.parametrize("at", [("GET", VERSIONS_URL), ("GET", DETAILS_URL), POST], ids=str)
+    async def test_sp1_after_a_crash_it_resumes_without_being_told_anything(self, gateway, platform, at):
+        usual = platform.answers[at]
+        platform.answers[at] = asyncio.CancelledError()
+        with pytest.raises(asyncio.CancelledError):
+            await register(gateway)
+        platform.answers[at] = usual
+        again = gateway.restarted()
+
+        record = await again.resume("acme")
+
+        assert record.partner.state is S.REGISTERED
+        assert await again.opens(platform.tokens_given("POST")[-1])
+        assert len(set(platform.tokens_given("POST"))) == 1
+
+    async def test_sp2_nothing_is_posted_where_a_required_module_is_missing(self, gateway_with, platform):
+        gateway = gateway_with(required_modules=("cdrs", "tokens:SENDER"))
+        failed = await fails(register(gateway))
+
+        assert "cdrs" in str(failed)
+        assert platform.sent("POST") == []
+        assert await gateway.books.states("acme") == []
+
+    async def test_sp3_token_b_opens_call_backs_and_nothing_else_while_the_post_is_open(self, gateway, platform):
+        seen = []
+
+        async def call_back(_request):
+            token = platform.tokens_given("POST")[0]
+            for process in (gateway, gateway.restarted()):
+                seen.append(codes(await process.asks("GET", "/ocpi/versions", token)))
+                seen.append(codes(await process.asks("GET", "/ocpi/2.2.1", token)))
+                seen.append(await process.opens(token))
+            return reply(envelope(THEIRS))
+
+        platform.answers[POST] = call_back
+        await register(gateway)
+
+        assert seen == [(200, 1000), (200, 1000), False] * 2
+
+    async def test_sp4_an_unknown_outcome_is_told_and_resumed_with_the_same_token_b(self, gateway, platform):
+        platform.answers[POST] = lost(FetchCause.TIMEOUT)
+        failed = await fails(register(gateway))
+        assert failed.outcome_unknown
+        assert "register NAME" in failed.remedy
+        asked = len(platform.requests)
+        platform.answers[POST] = reply(envelope(THEIRS))
+        again = gateway.restarted()
+
+        record = await again.resume("acme")
+
+        assert record.partner.state is S.REGISTERED
+        assert [request.method for request in platform.requests[asked:]] == ["POST"]
+        first, second = platform.tokens_given("POST")
+        assert first == second
+        assert record.partner.endpoints
+        assert await again.opens(first)
+
+    @pytest.mark.parametrize("http_status", [401, 405])
+    async def test_sp4_where_token_a_is_spent_the_partner_is_half_open(self, gateway, platform, http_status, clock):
+        platform.answers[POST] = lost()
+        await fails(register(gateway))
+        platform.answers[POST] = reply(envelope(status_code=2000), http_status)
+        platform.answers["GET", VERSIONS_URL] = reply(b"", 401)
+        clock.move(hours=23)
+        again = gateway.restarted()
+
+        failed = await fails(again.resume("acme"))
+
+        assert failed.step == "POST credentials"
+        record = await again.operations.partner("acme")
+        assert record.partner.state is S.HALF_OPEN
+        assert "Ask the partner to send a PUT" in record.note
+        assert record.partner.outbound_token is None
+        clock.move(days=30)
+        token = platform.tokens_given("POST")[0]
+        assert await again.restarted().opens(token)
+        assert await again.books.states("acme") == ["active"]
+
+    async def test_sp4_a_half_open_partner_becomes_whole_by_its_put(self, gateway, platform):
+        platform.answers[POST] = lost()
+        await fails(register(gateway))
+        platform.answers[POST] = reply(b"", 401)
+        await fails(gateway.resume("acme"))
+        token = platform.tokens_given("POST")[0]
+
+        fresh = token_in(await gateway.presents("PUT", token, THEIRS))
+
+        assert (await gateway.partner("acme")).state is S.REGISTERED
+        assert await gateway.opens(fresh)
+
+    async def test_sp4_a_half_open_partner_becomes_whole_by_a_new_invitation_of_theirs(self, gateway, platform):
+        platform.answers[POST] = lost()
+        await fails(register(gateway))
+        platform.answers[POST] = reply(b"", 401)
+        await fails(gateway.resume("acme"))
+        platform.answers[POST] = reply(envelope(THEIRS))
+        assert (await gateway.register("acme", "their-second-a")).partner.state is S.REGISTERED
+
+        assert await gateway.opens(platform.tokens_given("POST")[-1])
+
+    async def test_sp4_a_post_that_never_arrived_is_no_reason_to_be_half_open(self, gateway, platform):
+        platform.answers[POST] = unreachable()
+        failed = await fails(register(gateway))
+
+        assert not failed.outcome_unknown
+        assert (await gateway.partner("acme")).state is S.REGISTERING
+
+    async def test_sp5_token_c_is_kept_although_the_operator_invited_the_partner_meanwhile(self, gateway, platform):
+        async def meanwhile(_request):
+            await gateway.operations.invite("acme")
+            return reply(envelope(THEIRS))
+
+        platform.answers[POST] = meanwhile
+        partner = await register(gateway)
+
+        assert (partner.state, partner.outbound_token) == (S.REGISTERED, OUTBOUND_TOKEN)
+        assert await gateway.opens(platform.tokens_given("POST")[0])
+
+    async def test_sp5_token_c_is_kept_although_the_partner_registered_the_other_way_round_meanwhile(
+        self, gateway, platform
+    ):
+        ours = (await gateway.operations.invite("acme")).invitation_token
+        other = gateway.restarted()
+
+        async def meanwhile(_request):
+            assert codes(await other.presents("POST", ours, credentials("their-other-token"))) == (200, 1000)
+            return reply(envelope(THEIRS))
+
+        platform.answers[POST] = meanwhile
+        partner = await register(gateway)
+
+        assert (partner.outbound_token, partner.previous_outbound_token) == (OUTBOUND_TOKEN, "their-other-token")
+
+    async def test_sp5_an_answer_that_comes_after_a_revocation_brings_nothing_back(self, gateway, platform):
+        async def meanwhile(_request):
+            await gateway.operations.revoke("acme")
+            return reply(envelope(THEIRS))
+
+        platform.answers[POST] = meanwhile
+        with pytest.raises(OperatorError, match="UNREGISTERED"):
+            await register(gateway)
+
+        partner = await gateway.partner("acme")
+        assert (partner.state, partner.outbound_token) == (S.UNREGISTERED, None)
+
+    async def test_sp5_parties_of_others_are_left_out_rather_than_losing_token_c(self, gateway, platform):
+        await gateway.register("first", INVITATION_TOKEN)
+        platform.answers[POST] = reply(envelope(credentials(OUTBOUND_TOKEN, VERSIONS_URL, "DE-ABC", "DE-XYZ")))
+        partner = await register(gateway)
+
+        assert partner.parties == (Party("DE", "XYZ"),)
+        assert "DE-ABC (of first)" in (await gateway.operations.partner("acme")).note
+
+    async def test_sp6_token_c_is_kept_in_memory_until_the_store_takes_it(self, gateway, platform, locked):
+        with ExitStack() as held:
+
+            async def answer(_request):
+                held.enter_context(locked())
+                return reply(envelope(THEIRS))
+
+            def show(step, outcome):
+                gateway.progress.append((step, outcome))
+                if step == "save their answer":
+                    held.close()
+
+            platform.answers[POST] = answer
+            record = await gateway.operations.register(
+                "acme", versions_url=VERSIONS_URL, invitation_token=INVITATION_TOKEN, progress=show
+            )
+
+        assert (record.partner.state, record.partner.outbound_token) == (S.REGISTERED, OUTBOUND_TOKEN)
+        assert gateway.progress[-1][1].startswith("the database is locked by another program; trying again in")
+        assert len(platform.sent("POST")) == 1
+
+    async def test_sp6_a_store_that_stays_broken_leaves_the_registration_to_be_resumed(self, gateway, platform, locked):
+        with ExitStack() as held:
+
+            async def answer(_request):
+                held.enter_context(locked())
+                return reply(envelope(THEIRS))
+
+            platform.answers[POST] = answer
+            with pytest.raises(StoreUnavailableError, match="locked"):
+                await register(gateway)
+        assert [step for step, _ in gateway.progress[-2:]] == ["save their answer"] * 2
+        platform.answers[POST] = reply(envelope(THEIRS))
+
+        assert (await gateway.resume("acme")).partner.state is S.REGISTERED
+
+    async def test_sp7_an_answer_without_a_usable_token_replaces_nothing(self, gateway, platform, clock):
+        platform.answers[POST] = reply(envelope([]))
+        await fails(register(gateway))
+
+        partner = await gateway.partner("acme")
+        assert (partner.state, partner.outbound_token) == (S.REGISTERING, None)
+        assert await gateway.books.states("acme") == ["pending"]
+        token = platform.tokens_given("POST")[0]
+        assert codes(await gateway.asks("GET", "/ocpi/versions", token)) == (200, 1000)
+        clock.move(days=1)
+        assert (await gateway.asks("GET", "/ocpi/versions", token)).http_status == 401
+
+    @pytest.mark.parametrize("cause", FetchCause)
+    async def test_sp8_each_cause_of_no_answer_is_told(self, gateway, platform, cause):
+        platform.answers["GET", VERSIONS_URL] = FetchFailedError(f"it broke: {cause}", cause=cause, sent=False)
+
+        assert f"it broke: {cause}" in str(await fails(register(gateway)))
+        assert gateway.progress == [("GET versions", f"it broke: {cause}")]
+
+    async def test_a_token_b_past_its_deadline_is_not_sent_again(self, gateway, platform, clock):
+        platform.answers[POST] = lost()
+        await fails(register(gateway))
+        clock.move(days=2)
+        platform.answers[POST] = reply(envelope(THEIRS))
+
+        await gateway.resume("acme")
+
+        first, second = platform.tokens_given("POST")
+        assert first != second
+        assert [request.method for request in platform.requests[-3:]] == ["GET", "GET", "POST"]
+        assert not await gateway.opens(first)
+        assert await gateway.opens(second)
+
+    async def test_what_was_found_at_another_url_is_not_used_for_a_new_one(self, gateway, platform):
+        platform.answers[POST] = lost()
+        await fails(register(gateway))
+        platform.answers["GET", "https://new.example.com/versions"] = unreachable()
+        await fails(gateway.register("acme", "their-second-a", "https://new.example.com/versions"))
+        sent = len(platform.requests)
+
+        await fails(gateway.resume("acme"))
+
+        assert [request.url for request in platform.requests[sent:]] == ["https://new.example.com/versions"]
+
+    async def test_without_an_interrupted_registration_there_is_nothing_to_resume(self, gateway):
+        await gateway.operations.invite("acme")
+
+        with pytest.raises(OperatorError, match="no interrupted registration with 'acme'"):
+            await gateway.resume("acme")
+        with pytest.raises(OperatorError, match="no partner 'nobody'"):
+            await gateway.resume("nobody")
+
+
+async def test_versions_that_partners_offer_beside_ours_do_not_matter(gateway, platform):
+    platform.answers["GET", VERSIONS_URL] = reply(versions({"2.3.0": f"{DETAILS_URL}-new", "2.2.1": DETAILS_URL}))
+
+    assert (await register(gateway)).version == "2.2.1"

@@ -1,0 +1,212 @@
+"""The Sender's end when it rotates and unregisters: handshake.md, SU1 to SU5, SD1 and SD2."""
+
+import pytest
+
+from gateway.ocpi.errors import OperatorError
+from gateway.ocpi.flow import HandshakeError
+from gateway.ocpi.vocabulary import PartnerState, TokenForm
+from tests.handshake.rig import codes, lost, reply, unreachable
+from tests.ocpi.dialogue import (
+    CREDENTIALS_URL,
+    DETAILS_URL,
+    INVITATION_TOKEN,
+    NEXT_OUTBOUND_TOKEN,
+    OUTBOUND_TOKEN,
+    VERSIONS_URL,
+    credentials,
+    details,
+    endpoint,
+    envelope,
+    written,
+)
+
+PUT, DELETE = ("PUT", CREDENTIALS_URL), ("DELETE", CREDENTIALS_URL)
+THEIR_NEXT = credentials(NEXT_OUTBOUND_TOKEN)
+S = PartnerState
+
+
+async def register(gateway):
+    return (await gateway.register("acme", INVITATION_TOKEN)).partner
+
+
+async def fails(doing):
+    with pytest.raises(HandshakeError) as failed:
+        await doing
+    return failed.value
+
+
+class TestRotating:
+    """handshake.md, Sender: we PUT."""
+
+    @pytest.fixture
+    async def whole(self, gateway, platform):
+        """A gateway that registered with the partner and was called by it; the partner has a next token ready."""
+        await register(gateway)
+        assert await gateway.opens(platform.tokens_given("POST")[0])
+        platform.answers[PUT] = reply(envelope(THEIR_NEXT))
+        return gateway
+
+    async def test_su1_both_tokens_of_ours_are_accepted_while_the_put_is_open(self, whole, platform):
+        seen = []
+
+        async def call_back(request):
+            assert request.headers["Authorization"] == written(OUTBOUND_TOKEN, TokenForm.BASE64)
+            seen.append(codes(await whole.asks("GET", "/ocpi/versions", platform.tokens_given("PUT")[0])))
+            seen.append(await whole.opens(platform.tokens_given("POST")[0]))
+            return reply(envelope(THEIR_NEXT))
+
+        platform.answers[PUT] = call_back
+        record = await whole.rotate("acme")
+
+        assert seen == [(200, 1000), True]
+        assert record.partner.outbound_token == NEXT_OUTBOUND_TOKEN
+        assert whole.outcomes[-1] == ("sender", "rotated", "acme")
+
+    @pytest.mark.parametrize("answer", [reply(b"", 500), reply(envelope(status_code=3000)), reply(envelope([]))])
+    async def test_su2_an_error_answer_leaves_all_tokens_working_and_is_retried_with_the_same(
+        self, whole, platform, answer
+    ):
+        platform.answers[PUT] = answer
+        await fails(whole.rotate("acme"))
+
+        partner = await whole.partner("acme")
+        assert (partner.state, partner.outbound_token) == (S.REGISTERED, OUTBOUND_TOKEN)
+        assert await whole.books.states("acme") == ["active", "pending"]
+        platform.answers[PUT] = reply(envelope(THEIR_NEXT))
+        await whole.rotate("acme")
+        first, second = platform.tokens_given("PUT")
+        assert first == second
+        assert await whole.opens(first)
+
+    async def test_su3_after_a_lost_answer_the_same_put_is_sent_again(self, whole, platform):
+        platform.answers[PUT] = lost()
+        assert (await fails(whole.rotate("acme"))).outcome_unknown
+        platform.answers[PUT] = reply(envelope(THEIR_NEXT))
+        again = whole.restarted()
+
+        assert (await again.rotate("acme")).partner.outbound_token == NEXT_OUTBOUND_TOKEN
+        first, second = platform.tokens_given("PUT")
+        assert first == second
+
+    @pytest.mark.parametrize("refusing", [("GET", VERSIONS_URL), PUT], ids=str)
+    async def test_su3_where_they_replaced_their_token_the_partner_is_half_open_and_both_of_ours_work(
+        self, whole, platform, refusing
+    ):
+        platform.answers[PUT] = lost()
+        await fails(whole.rotate("acme"))
+        platform.answers[refusing] = reply(b"", 401)
+
+        await fails(whole.rotate("acme"))
+
+        record = await whole.operations.partner("acme")
+        assert record.partner.state is S.HALF_OPEN
+        assert "Ask the partner to send a PUT" in record.note
+        await whole.directory.refresh()
+        assert await whole.opens(platform.tokens_given("POST")[0])
+        assert await whole.opens(platform.tokens_given("PUT")[0])
+
+    async def test_a_first_put_that_is_refused_leaves_the_partner_registered(self, whole, platform):
+        platform.answers[PUT] = reply(b"", 401)
+        await fails(whole.rotate("acme"))
+
+        assert (await whole.partner("acme")).state is S.REGISTERED
+
+    async def test_su4_their_former_token_is_kept_until_the_next_one_worked(self, whole):
+        partner = (await whole.rotate("acme")).partner
+
+        assert (partner.outbound_token, partner.previous_outbound_token) == (NEXT_OUTBOUND_TOKEN, OUTBOUND_TOKEN)
+
+    async def test_su5_our_former_token_has_a_minute_after_the_first_use_of_the_next(self, whole, platform, clock):
+        await whole.rotate("acme")
+        former, fresh = platform.tokens_given("POST")[0], platform.tokens_given("PUT")[0]
+        clock.move(days=2)
+        assert await whole.opens(former)
+
+        assert await whole.opens(fresh)
+
+        clock.move(seconds=59)
+        assert await whole.opens(former)
+        clock.move(seconds=1)
+        assert not await whole.opens(former)
+        assert await whole.opens(fresh)
+
+    async def test_only_a_registered_partner_is_rotated(self, gateway):
+        await gateway.operations.invite("acme")
+
+        with pytest.raises(OperatorError, match="can't rotate while the partner 'acme' is INVITED"):
+            await gateway.rotate("acme")
+
+    async def test_a_put_of_theirs_while_ours_is_open_is_409(self, whole, platform):
+        seen = []
+
+        async def put_too(_request):
+            seen.append(codes(await whole.presents("PUT", platform.tokens_given("POST")[0], THEIR_NEXT)))
+            return reply(envelope(THEIR_NEXT))
+
+        platform.answers[PUT] = put_too
+        await whole.rotate("acme")
+
+        assert seen == [(409, 2000)]
+
+
+class TestUnregistering:
+    """handshake.md, Sender: we DELETE."""
+
+    async def test_the_partner_is_told_and_both_tokens_are_dropped(self, gateway, platform):
+        await register(gateway)
+        record = await gateway.unregister("acme")
+
+        assert platform.requests[-1].method == "DELETE"
+        assert platform.requests[-1].headers["Authorization"] == written(OUTBOUND_TOKEN, TokenForm.BASE64)
+        assert (record.partner.state, record.inbound_tokens, record.outbound_tokens) == (S.UNREGISTERED, (), ())
+        assert not await gateway.opens(platform.tokens_given("POST")[0])
+        assert gateway.outcomes[-1] == ("sender", "unregistered", "acme")
+
+    @pytest.mark.parametrize("role", ["SENDER", None])
+    async def test_the_partner_is_told_whichever_side_lists_credentials(self, gateway, platform, role):
+        platform.answers["GET", DETAILS_URL] = reply(details(endpoint("credentials", role)))
+        await register(gateway)
+        await gateway.unregister("acme")
+
+        assert platform.requests[-1].method == "DELETE"
+
+    @pytest.mark.parametrize("http_status", [401, 404, 405])
+    async def test_sd1_a_partner_that_knows_of_no_registration_counts_as_told(self, gateway, platform, http_status):
+        await register(gateway)
+        platform.answers[DELETE] = reply(b"", http_status)
+
+        assert (await gateway.unregister("acme")).partner.state is S.UNREGISTERED
+
+    @pytest.mark.parametrize(
+        "answer", [unreachable(), lost(), reply(b"", 500), reply(envelope(status_code=3000))], ids=str
+    )
+    async def test_sd2_where_the_partner_can_not_be_told_the_tokens_stay_until_it_is_forced(
+        self, gateway, platform, answer
+    ):
+        await register(gateway)
+        platform.answers[DELETE] = answer
+        failed = await fails(gateway.unregister("acme"))
+
+        assert "--force" in failed.remedy
+        assert (await gateway.partner("acme")).outbound_token == OUTBOUND_TOKEN
+        assert await gateway.opens(platform.tokens_given("POST")[0])
+
+        record = await gateway.unregister("acme", force=True)
+
+        assert record.partner.state is S.UNREGISTERED
+        assert "--force" in gateway.progress[-1][1]
+
+    async def test_an_invited_partner_is_unregistered_without_a_word_to_it(self, gateway, platform):
+        invitation_token = (await gateway.operations.invite("acme")).invitation_token
+        await gateway.unregister("acme")
+
+        assert platform.requests == []
+        assert (await gateway.presents("GET", invitation_token)).http_status == 401
+
+    async def test_revoking_drops_both_tokens_and_tells_nobody(self, gateway, platform):
+        await register(gateway)
+        sent = len(platform.requests)
+        record = await gateway.operations.revoke("acme")
+
+        assert len(platform.requests) == sent
+        assert (record.partner.state, record.inbound_tokens, record.outbound_tokens) == (S.UNREGISTERED, (), ())

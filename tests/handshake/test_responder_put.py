@@ -1,0 +1,212 @@
+"""The Receiver's end when a PUT or DELETE goes wrong: handshake.md, RU1 to RU10 and RD1 to RD5."""
+
+import pytest
+
+from gateway.ocpi.vocabulary import PartnerState
+from gateway.store.gatekeeper import Refusal, UnauthenticatedError
+from tests.handshake.partners import THEIR_NEXT, THEIRS, everything, invited, registered
+from tests.handshake.rig import codes, lost, reply, token_in, unreachable
+from tests.ocpi.dialogue import (
+    DETAILS_URL,
+    NEXT_OUTBOUND_TOKEN,
+    VERSIONS_URL,
+    credentials,
+    versions,
+)
+
+
+class TestPutFaults:
+    """handshake.md, Receiver: the partner PUTs with C."""
+
+    async def test_a_partner_renews_and_keeps_its_token_until_it_used_the_new_one(self, gateway):
+        former = await registered(gateway)
+        fresh = token_in(await gateway.presents("PUT", former, THEIR_NEXT))
+
+        assert await gateway.opens(former)
+        assert (await gateway.partner("acme")).outbound_token == NEXT_OUTBOUND_TOKEN
+        assert await gateway.opens(fresh)
+        assert await gateway.books.states("acme") == ["grace", "active"]
+
+    async def test_ru1_a_failed_call_back_is_3001_and_changes_nothing(self, gateway, platform):
+        token = await registered(gateway)
+        before = await everything(gateway)
+        platform.answers["GET", DETAILS_URL] = unreachable()
+
+        assert codes(await gateway.presents("PUT", token, THEIR_NEXT)) == (200, 3001)
+        assert await everything(gateway) == before
+        assert await gateway.opens(token)
+
+    async def test_ru2_a_call_back_refused_with_the_new_token_is_made_with_the_old_one(self, gateway, platform):
+        async def old_token_only(request):
+            known = request.headers.get("Authorization") == platform.requests[0].headers["Authorization"]
+            return reply(versions({"2.2.1": DETAILS_URL})) if known else reply(b"", 401)
+
+        token = await registered(gateway)
+        platform.answers["GET", VERSIONS_URL] = old_token_only
+
+        assert codes(await gateway.presents("PUT", token, THEIR_NEXT)) == (200, 1000)
+        assert (await gateway.partner("acme")).outbound_token == NEXT_OUTBOUND_TOKEN
+
+    async def test_ru3_a_store_that_fails_is_3000_and_changes_nothing(self, gateway, locked):
+        token = await registered(gateway)
+        before = await everything(gateway)
+
+        with locked():
+            assert codes(await gateway.presents("PUT", token, THEIR_NEXT)) == (200, 3000)
+        assert await everything(gateway) == before
+        assert codes(await gateway.presents("PUT", token, THEIR_NEXT)) == (200, 1000)
+
+    async def test_ru4_after_a_lost_answer_the_old_token_may_put_again(self, gateway):
+        token = await registered(gateway)
+        gateway.loses_answers = True
+        with pytest.raises(type(lost())):
+            await gateway.presents("PUT", token, THEIR_NEXT)
+        gateway.loses_answers = False
+        assert await gateway.opens(token)
+
+        fresh = token_in(await gateway.presents("PUT", token, THEIR_NEXT))
+
+        assert await gateway.books.states("acme") == ["active", "pending", "pending"]
+        assert await gateway.opens(fresh)
+        assert await gateway.books.states("acme") == ["grace", "active"]
+
+    async def test_ru5_the_old_token_has_a_minute_on_functional_modules(self, gateway, clock):
+        former = await registered(gateway)
+        fresh = token_in(await gateway.presents("PUT", former, THEIR_NEXT))
+        assert await gateway.opens(fresh)
+
+        assert codes(await gateway.presents("PUT", former, THEIR_NEXT)) == (401, 2000)
+        clock.move(seconds=59)
+        assert await gateway.opens(former)
+        clock.move(seconds=1)
+        assert not await gateway.opens(former)
+        assert not await gateway.restarted().opens(former)
+
+    async def test_ru6_another_origin_is_refused_and_audited(self, gateway, platform):
+        token = await registered(gateway)
+        before, sent = await everything(gateway), len(platform.requests)
+        moved = credentials(NEXT_OUTBOUND_TOKEN, "https://thief.example/ocpi/versions")
+
+        assert codes(await gateway.presents("PUT", token, moved)) == (200, 2001)
+        assert await everything(gateway) == before
+        assert len(platform.requests) == sent
+        assert (await gateway.operations.audit("acme"))[-1].action == "handshake failed"
+
+    async def test_ru6_another_origin_that_the_operator_allows_is_fine(self, gateway_with, platform):
+        gateway = gateway_with(allowed_hosts={"acme": frozenset({"new.example.com"})})
+        token = await registered(gateway)
+        moved = credentials(NEXT_OUTBOUND_TOKEN, "https://new.example.com/versions")
+        platform.answers["GET", "https://new.example.com/versions"] = platform.answers["GET", VERSIONS_URL]
+
+        assert codes(await gateway.presents("PUT", token, moved)) == (200, 1000)
+
+    async def test_ru8_a_second_put_meanwhile_is_409(self, gateway, platform):
+        token = await registered(gateway)
+        meanwhile = []
+
+        async def busy(_request):
+            meanwhile.append(codes(await gateway.presents("PUT", token, THEIR_NEXT)))
+            return reply(versions({"2.2.1": DETAILS_URL}))
+
+        platform.answers["GET", VERSIONS_URL] = busy
+
+        assert codes(await gateway.presents("PUT", token, THEIR_NEXT)) == (200, 1000)
+        assert meanwhile == [(409, 2000)]
+
+    async def test_ru9_a_put_to_another_version_switches_to_it(self, gateway):
+        token = await registered(gateway)
+        assert codes(await gateway.presents("PUT", token, THEIR_NEXT, version="2.2")) == (200, 1000)
+        partner = await gateway.partner("acme")
+
+        assert partner.version == "2.2"
+        assert [each.identifier for each in partner.endpoints] == ["credentials"]
+
+    async def test_ru10_a_put_right_after_the_post_is_accepted(self, gateway):
+        token = token_in(await gateway.presents("POST", await invited(gateway), THEIRS))
+
+        assert codes(await gateway.presents("PUT", token, THEIR_NEXT)) == (200, 1000)
+        assert await gateway.books.states("acme") == ["active", "pending"]
+
+    async def test_rd5_a_suspended_partner_can_not_put(self, gateway):
+        token = await registered(gateway)
+        await gateway.operations.suspend("acme")
+        await gateway.directory.refresh()
+
+        assert codes(await gateway.presents("PUT", token, THEIR_NEXT)) == (401, 2000)
+        assert (await gateway.partner("acme")).suspended
+
+    @pytest.mark.parametrize("method", ["put", "delete"])
+    async def test_rd5_nor_one_that_was_suspended_in_another_process_a_moment_ago(self, gateway, method):
+        token = await registered(gateway)
+        holder = gateway.directory.holder(gateway.vault.digest(token))
+        await gateway.restarted().operations.suspend("acme")
+        arguments = (holder, "2.2.1", b"{}") if method == "put" else (holder,)
+
+        with pytest.raises(UnauthenticatedError) as refused:
+            await getattr(gateway.responder, method)(*arguments)
+        assert refused.value.refusal is Refusal.SUSPENDED
+
+    async def test_a_token_that_was_replaced_in_another_process_can_not_put(self, gateway):
+        former = await registered(gateway)
+        other = gateway.restarted()
+        fresh = token_in(await other.presents("PUT", former, THEIR_NEXT))
+        holder = gateway.directory.holder(gateway.vault.digest(former))
+        assert await other.opens(fresh)
+
+        with pytest.raises(UnauthenticatedError) as refused:
+            await gateway.responder.put(holder, "2.2.1", b"{}")
+        assert refused.value.refusal is Refusal.NOT_ADMITTED
+
+
+class TestDelete:
+    """handshake.md, Receiver: the partner DELETEs with C."""
+
+    async def test_a_partner_leaves(self, gateway):
+        token = await registered(gateway)
+
+        assert codes(await gateway.presents("DELETE", token)) == (200, 1000)
+
+        partner = await gateway.partner("acme")
+        assert (partner.state, partner.outbound_token, partner.parties) == (PartnerState.UNREGISTERED, None, ())
+        assert not await gateway.opens(token)
+        assert gateway.outcomes[-1] == ("receiver", "unregistered", "acme")
+
+    async def test_rd1_a_store_that_fails_is_3000_and_changes_nothing(self, gateway, locked):
+        token = await registered(gateway)
+        before = await everything(gateway)
+
+        with locked():
+            assert codes(await gateway.presents("DELETE", token)) == (200, 3000)
+        assert await everything(gateway) == before
+        assert await gateway.opens(token)
+
+    async def test_rd2_the_ended_token_is_known_for_a_day_and_opens_nothing(self, gateway, clock):
+        token = await registered(gateway)
+        await gateway.presents("DELETE", token)
+        header = f"Token {token}"
+
+        assert await gateway.gatekeeper.was_unregistered(header)
+        assert codes(await gateway.presents("DELETE", token)) == (401, 2000)  # the public listener asks the tombstone
+        clock.move(hours=24)
+        assert not await gateway.gatekeeper.was_unregistered(header)
+
+    async def test_rd4_with_an_invitation_only_it_is_405(self, gateway):
+        assert codes(await gateway.presents("DELETE", await invited(gateway))) == (405, 2000)
+
+    async def test_a_delete_while_a_put_is_open_is_409(self, gateway, platform):
+        token = await registered(gateway)
+        meanwhile = []
+
+        async def busy(_request):
+            meanwhile.append(codes(await gateway.presents("DELETE", token)))
+            return reply(versions({"2.2.1": DETAILS_URL}))
+
+        platform.answers["GET", VERSIONS_URL] = busy
+
+        assert codes(await gateway.presents("PUT", token, THEIR_NEXT)) == (200, 1000)
+        assert meanwhile == [(409, 2000)]
+
+    async def test_a_partner_that_left_can_be_invited_and_register_again(self, gateway):
+        await gateway.presents("DELETE", await registered(gateway))
+
+        assert await gateway.opens(await registered(gateway))

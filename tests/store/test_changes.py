@@ -1,0 +1,274 @@
+"""What each change of a registration does to the records."""
+
+from datetime import timedelta
+
+import pytest
+
+from gateway.ocpi import lifecycle
+from gateway.ocpi.credentials import Credentials
+from gateway.ocpi.errors import OperatorError
+from gateway.ocpi.partner import Invitation, Manners
+from gateway.ocpi.party import Party
+from gateway.ocpi.vocabulary import PartnerState, TokenForm, TokenKind, TokenState
+from gateway.store import tables
+from gateway.store.changes import ACTIONS, PartyTakenError
+from gateway.store.records import OutboundToken
+from tests.store.books import ENDPOINTS, FOUND, VERSIONS_URL, theirs
+
+PENDING, ACTIVE, GRACE, REVOKED = TokenState
+ABC, XYZ = Party("DE", "ABC"), Party("DE", "XYZ")
+
+
+class TestInviting:
+    async def test_an_invitation_makes_the_partner_and_its_token_a(self, books, clock):
+        record = await books.invite("Acme", "token-a", roles=[(ABC, "EMSP"), (XYZ, None)], hosts=["emsp.example.com"])
+
+        assert (record.partner.name, record.partner.state) == ("Acme", PartnerState.INVITED)
+        assert record.partner.invitation == Invitation(((ABC, "EMSP"), (XYZ, None)), frozenset({"emsp.example.com"}))
+        (token,) = record.inbound_tokens
+        assert (token.kind, token.state, token.digest) == (TokenKind.INVITATION, ACTIVE, books.vault.digest("token-a"))
+        assert token.expires_at == clock() + timedelta(days=7)
+        assert record.created_at == clock()
+
+    async def test_inviting_again_ends_the_first_token_a(self, books):
+        first = await books.invite("acme", "first-a")
+        second = await books.invite("ACME", "second-a")
+
+        assert second.partner.id == first.partner.id
+        assert second.partner.name == "acme"
+        assert [token.digest for token in second.inbound_tokens] == [books.vault.digest("second-a")]
+
+    async def test_inviting_a_registered_partner_keeps_what_it_has(self, books):
+        before = await books.register("acme", "DE-ABC")
+        after = await books.invite("acme", "second-a")
+
+        assert after.partner.state is PartnerState.REGISTERED
+        assert after.partner.outbound_token == before.partner.outbound_token
+        assert after.partner.parties == (ABC,)
+        assert {(token.kind, token.state) for token in after.inbound_tokens} == {
+            (TokenKind.CREDENTIALS, ACTIVE),
+            (TokenKind.INVITATION, ACTIVE),
+        }
+
+    @pytest.mark.parametrize("name", ["", "-a", ".a", "a b", "a/b", "a\n", "caf\xe9", "x" * 65])
+    async def test_a_name_that_can_not_be_one_is_refused_and_nothing_is_made(self, books, name):
+        with pytest.raises(OperatorError, match="can't be a partner's name"):
+            await books.invite(name)
+
+        assert await books.rows(tables.partner) == []
+        assert await books.audit() == []
+
+
+class TestRegisteringAsReceiver:
+    async def test_accepting_adopts_everything_the_partner_presented(self, books, clock):
+        await books.invite("acme", "token-a")
+        record = await books.accept("acme", "token-c", "token-b", "DE-ABC", "DE-XYZ:CPO")
+
+        partner = record.partner
+        assert partner.state is PartnerState.REGISTERED
+        assert (partner.version, partner.versions_url) == ("2.2.1", VERSIONS_URL)
+        assert partner.parties == (ABC, XYZ)
+        assert [role.role for role in partner.roles] == ["EMSP", "CPO"]
+        assert partner.roles[0].business_details == {"name": "Example"}
+        assert partner.endpoints == ENDPOINTS
+        assert partner.manners == Manners(TokenForm.PLAIN, TokenForm.ABSENT)
+        assert partner.outbound_token == "token-b"
+        assert record.registered_at == clock()
+        assert record.outbound_tokens == (
+            OutboundToken(TokenKind.CREDENTIALS, "active", books.vault.fingerprint("token-b"), clock()),
+        )
+        assert await books.state_of("token-a") == GRACE
+        assert await books.state_of("token-c") == PENDING
+
+    async def test_delivery_ends_token_a(self, books):
+        await books.invite("acme", "token-a")
+        await books.accept("acme", "token-c")
+        await books.do(lambda ledger: ledger.delivered(ledger.partner("acme")), actor="partner")
+
+        assert await books.state_of("token-a") == REVOKED
+        assert await books.state_of("token-c") == PENDING
+
+    async def test_delivery_spares_a_token_a_that_was_issued_meanwhile(self, books):
+        await books.invite("acme", "first-a")
+        await books.accept("acme", "token-c")
+        await books.invite("acme", "second-a")
+        await books.do(lambda ledger: ledger.delivered(ledger.partner("acme")))
+
+        assert await books.state_of("second-a") == ACTIVE
+
+    async def test_the_first_use_of_token_c_ends_token_a_and_earlier_pending_tokens(self, books):
+        await books.invite("acme", "token-a")
+        await books.accept("acme", "lost-c")
+        await books.accept("acme", "token-c")
+        assert await books.state_of("lost-c") == PENDING
+        await books.prove("acme", "token-c")
+
+        assert [await books.state_of(token) for token in ("token-a", "lost-c", "token-c")] == [REVOKED, REVOKED, ACTIVE]
+
+    async def test_a_party_of_another_partner_is_refused_and_nothing_changes(self, books):
+        await books.register("first", "DE-ABC")
+        await books.invite("second", "second-a")
+        before, trail = await books.record("second"), await books.audit()
+
+        with pytest.raises(PartyTakenError) as refused:
+            await books.accept("second", "token-c", "token-b", "DE-XYZ", "de-abc")
+
+        assert await books.record("second") == before
+        assert await books.audit() == trail
+        assert "first" in str(refused.value)
+        assert refused.value.public_message == "roles: DE-ABC belongs to another platform"
+        assert refused.value.taken == {ABC: "first"}
+
+    async def test_the_same_party_id_in_another_country_is_another_party(self, books):
+        await books.register("first", "DE-ABC")
+
+        assert (await books.register("second", "NL-ABC")).partner.parties == (Party("NL", "ABC"),)
+
+
+class TestRegisteringAsSender:
+    async def start_and_prepare(self, books):
+        await books.start("acme", "their-a")
+        return await books.apply("acme", lifecycle.Prepared(FOUND, "our-b"))
+
+    async def test_starting_keeps_token_a_encrypted_until_it_has_done_its_work(self, books):
+        record = await books.start("acme", "their-a")
+
+        assert record.partner.state is PartnerState.REGISTERING
+        assert record.partner.versions_url == VERSIONS_URL
+        assert record.partner.outbound_token is None
+        assert [token.kind for token in record.outbound_tokens] == [TokenKind.INVITATION]
+        assert await books.do(lambda ledger: ledger.kept_invitation(record)) == "their-a"
+
+    async def test_starting_again_replaces_what_was_given_and_what_was_found_there(self, books):
+        await self.start_and_prepare(books)
+        record = await books.start("acme", "their-second-a", "https://other.example.com/versions")
+
+        assert await books.do(lambda ledger: ledger.kept_invitation(record)) == "their-second-a"
+        assert len(record.outbound_tokens) == 1
+        assert record.partner.versions_url == "https://other.example.com/versions"
+        assert record.partner.endpoints == ()
+
+    async def test_preparing_keeps_what_was_found_and_makes_token_b_work_for_a_day(self, books, clock):
+        record = await self.start_and_prepare(books)
+
+        assert record.partner.state is PartnerState.REGISTERING
+        assert record.partner.endpoints == ENDPOINTS
+        (token,) = record.inbound_tokens
+        assert (token.state, token.provable) == (PENDING, False)
+        assert token.expires_at == clock() + timedelta(days=1)
+        assert not token.is_alive(token.expires_at)
+
+    async def test_completing_takes_token_c_and_proves_token_b(self, books):
+        await self.start_and_prepare(books)
+        record = await books.apply("acme", lifecycle.Completed(theirs("token-c", "DE-ABC"), FOUND, "our-b"))
+
+        assert record.partner.state is PartnerState.REGISTERED
+        assert record.partner.outbound_token == "token-c"
+        assert record.partner.parties == (ABC,)
+        assert [(token.state, token.expires_at) for token in record.inbound_tokens] == [(ACTIVE, None)]
+        assert await books.do(lambda ledger: ledger.kept_invitation(record)) is None
+
+    async def test_completing_leaves_out_the_parties_of_others_and_says_so(self, books):
+        await books.register("first", "DE-ABC")
+        await self.start_and_prepare(books)
+        completed = lifecycle.Completed(theirs("token-c", "DE-ABC", "DE-XYZ"), FOUND, "our-b")
+        record = await books.apply("acme", completed)
+
+        assert record.partner.state is PartnerState.REGISTERED
+        assert record.partner.parties == (XYZ,)
+        assert record.note == "parties left out because they belong to other partners: DE-ABC (of first)"
+        assert (await books.rows(tables.audit))[-1].detail["note"] == record.note
+        assert (await books.record("first")).partner.parties == (ABC,)
+
+    async def test_completing_without_usable_roles_keeps_those_that_were_known(self, books):
+        await books.register("acme", "DE-ABC")
+        await books.apply("acme", lifecycle.Rotating("our-next"))
+        record = await books.apply("acme", lifecycle.Rotated(Credentials("their-next", "", ()), FOUND, "our-next"))
+
+        assert record.partner.parties == (ABC,)
+        assert record.partner.outbound_token == "their-next"
+
+    async def test_half_open_keeps_token_b_without_a_deadline_and_says_why(self, books, clock):
+        await self.start_and_prepare(books)
+        record = await books.apply("acme", lifecycle.HalfOpened("ask them for a PUT", "our-b"))
+
+        assert (record.partner.state, record.note) == (PartnerState.HALF_OPEN, "ask them for a PUT")
+        (token,) = record.inbound_tokens
+        clock.move(days=365)
+        assert (token.provable, token.is_alive(clock())) == (True, True)
+        assert record.partner.outbound_token is None
+
+    async def test_half_open_while_rotating_accepts_both_tokens_of_ours(self, books):
+        await books.register("acme", "DE-ABC", inbound_token="our-c")
+        await books.apply("acme", lifecycle.Rotating("our-next"))
+        await books.apply("acme", lifecycle.HalfOpened("ask them for a PUT", "our-next"))
+
+        assert await books.states("acme") == [ACTIVE, PENDING]
+        await books.prove("acme", "our-next")
+        assert [await books.state_of(token) for token in ("our-c", "our-next")] == [GRACE, ACTIVE]
+
+
+class TestRenewing:
+    async def test_the_partner_keeps_its_token_until_it_used_the_new_one(self, books, clock):
+        await books.register("acme", "DE-ABC", inbound_token="token-c", outbound_token="token-b")
+        record = await books.apply("acme", lifecycle.Renewed(theirs("next-b", "DE-XYZ"), FOUND, "next-c"))
+
+        assert await books.states("acme") == [ACTIVE, PENDING]
+        assert (record.partner.outbound_token, record.partner.previous_outbound_token) == ("next-b", "token-b")
+        assert record.partner.parties == (XYZ,)
+        await books.prove("acme", "next-c")
+        row = await books.row_of("token-c")
+        assert (row.state, row.expires_at) == (GRACE, clock() + timedelta(seconds=60))
+
+    async def test_the_former_outbound_token_is_forgotten_once_the_new_one_worked(self, books):
+        await books.register("acme", "DE-ABC", outbound_token="token-b")
+        await books.apply("acme", lifecycle.Renewed(theirs("next-b", "DE-ABC"), FOUND, "next-c"))
+        await books.do(lambda ledger: ledger.outbound_proved(ledger.partner("acme")), actor="gateway")
+        record = await books.record("acme")
+
+        assert (record.partner.outbound_token, record.partner.previous_outbound_token) == ("next-b", None)
+        assert (await books.audit())[-1] == ("gateway", "new outbound token accepted")
+
+    async def test_only_one_former_outbound_token_is_kept(self, books):
+        await books.register("acme", "DE-ABC", outbound_token="token-b")
+        for number in range(3):
+            change = lifecycle.Renewed(theirs(f"next-b{number}", "DE-ABC"), FOUND, f"next-c{number}")
+            record = await books.apply("acme", change)
+
+        assert record.partner.previous_outbound_token == "next-b1"
+        assert len(record.outbound_tokens) == 2
+
+    async def test_rotating_makes_the_next_token_work_beside_the_present_one(self, books):
+        await books.register("acme", "DE-ABC", inbound_token="our-c")
+        await books.apply("acme", lifecycle.Rotating("our-next"))
+        assert await books.states("acme") == [ACTIVE, PENDING]
+
+        record = await books.apply("acme", lifecycle.Rotated(theirs("their-next", "DE-ABC"), FOUND, "our-next"))
+
+        assert [(token.state, token.provable, token.expires_at) for token in record.inbound_tokens] == [
+            (ACTIVE, True, None),
+            (PENDING, True, None),
+        ]
+
+
+class TestEnding:
+    @pytest.mark.parametrize("change", [lifecycle.Unregistered(), lifecycle.Revoked()])
+    async def test_ending_drops_both_tokens_and_frees_the_parties(self, books, change, clock):
+        await books.register("acme", "DE-ABC", inbound_token="token-c")
+        await books.invite("acme", "second-a")
+        record = await books.apply("acme", change)
+
+        assert record.partner.state is PartnerState.UNREGISTERED
+        assert (record.partner.outbound_token, record.outbound_tokens, record.inbound_tokens) == (None, (), ())
+        assert (record.partner.endpoints, record.partner.roles, record.partner.version) == ((), (), None)
+        row = await books.row_of("token-c")
+        assert (row.state, row.revoked_by, row.revoked_at) == (REVOKED, ACTIONS[type(change)], clock())
+        assert await books.state_of("second-a") == REVOKED
+        assert (await books.register("other", "DE-ABC")).partner.parties == (ABC,)
+
+    async def test_an_ended_partner_can_be_invited_again(self, books):
+        await books.register("acme", "DE-ABC")
+        await books.apply("acme", lifecycle.Unregistered())
+
+        assert (await books.invite("acme", "next-a")).partner.state is PartnerState.INVITED
+        assert (await books.accept("acme", "next-c")).partner.state is PartnerState.REGISTERED

@@ -1,0 +1,145 @@
+"""The partner table in memory: reads what changed, and only that."""
+
+import asyncio
+
+import pytest
+
+from gateway.ocpi import lifecycle
+from gateway.ocpi.party import Party
+from gateway.store import directory as module
+from gateway.store.directory import Directory
+from gateway.store.engine import Store, StoreUnavailableError
+from tests.store.books import FOUND, theirs
+
+ABC, XYZ = Party("DE", "ABC"), Party("DE", "XYZ")
+
+
+@pytest.fixture
+def directory(store, vault):
+    return Directory(store, vault)
+
+
+@pytest.fixture
+def read(monkeypatch):
+    """The names of the partners that a refresh read."""
+    names = []
+
+    def recording(*arguments, **options):
+        records = read_changed(*arguments, **options)
+        names.extend(record.partner.name for record in records)
+        return records
+
+    read_changed = module.read_changed
+    monkeypatch.setattr(module, "read_changed", recording)
+    return names
+
+
+async def test_it_is_empty_until_it_is_refreshed(books, directory):
+    await books.invite("acme", "token-a")
+    assert directory.holder(books.vault.digest("token-a")) is None
+
+    assert await directory.refresh()
+
+    assert directory.holder(books.vault.digest("token-a")).partner.name == "acme"
+    assert directory.named("ACME").name == "acme"
+    assert [record.partner.name for record in directory.records()] == ["acme"]
+
+
+async def test_a_refresh_reads_only_what_changed(books, directory, read):
+    for name in ("one", "two", "three"):
+        await books.invite(name, name)
+    await directory.refresh()
+    assert read == ["one", "three", "two"]
+    read.clear()
+
+    assert not await directory.refresh()
+    assert read == []
+
+    await books.accept("two", "token-c")
+    assert await directory.refresh()
+    assert read == ["two"]
+
+
+async def test_revoked_tokens_are_forgotten_and_new_ones_known(books, directory):
+    digest = books.vault.digest
+    await books.register("acme", "DE-ABC", inbound_token="first")
+    await directory.refresh()
+    assert directory.holder(digest("first")).token.state == "active"
+
+    await books.apply("acme", lifecycle.Renewed(theirs("b", "DE-ABC"), FOUND, "second"))
+    await books.prove("acme", "second")
+    await books.apply("acme", lifecycle.Renewed(theirs("b", "DE-ABC"), FOUND, "third"))
+    await books.prove("acme", "third")
+    await directory.refresh()
+
+    assert directory.holder(digest("first")) is None
+    assert [directory.holder(digest(token)).token.state for token in ("second", "third")] == ["grace", "active"]
+
+
+@pytest.mark.parametrize(("leaver", "joiner"), [("alpha", "beta"), ("beta", "alpha")])
+async def test_a_party_that_moves_to_another_partner_is_found_there(books, directory, leaver, joiner):
+    await books.register(leaver, "DE-ABC")
+    await directory.refresh()
+    assert directory.owner(ABC).name == leaver
+
+    await books.apply(leaver, lifecycle.Unregistered())
+    await books.register(joiner, "DE-ABC", "DE-XYZ")
+    await directory.refresh()
+
+    assert directory.owner(ABC).name == directory.owner(XYZ).name == joiner
+
+
+async def test_a_party_that_is_given_up_belongs_to_nobody(books, directory):
+    await books.register("acme", "DE-ABC", "DE-XYZ")
+    await directory.refresh()
+    await books.apply("acme", lifecycle.Renewed(theirs("b", "DE-XYZ"), FOUND, "next"))
+    await directory.refresh()
+
+    assert directory.owner(ABC) is None
+    assert directory.owner(XYZ).name == "acme"
+    assert directory.named("other") is None
+
+
+async def test_a_token_that_was_forgotten_stays_so_although_the_store_still_has_it(books, directory):
+    await books.invite("acme", "token-a")
+    await directory.refresh()
+    directory.forget_token(directory.holder(books.vault.digest("token-a")).token)
+    assert directory.holder(books.vault.digest("token-a")) is None
+
+    await books.do(lambda ledger: ledger.suspend(ledger.partner("acme"), suspended=True))
+    await directory.refresh()
+
+    assert directory.holder(books.vault.digest("token-a")) is None
+    assert directory.named("acme").suspended
+
+
+async def test_a_change_of_another_process_is_seen(books, directory, database, keyring, clock):
+    await directory.refresh()
+    other = Store(f"sqlite:///{database}")
+    try:
+        await type(books)(other, books.vault, clock).invite("acme", "token-a")
+    finally:
+        await other.close()
+
+    assert await directory.refresh()
+    assert directory.named("acme") is not None
+
+
+async def test_a_store_that_fails_leaves_what_is_in_memory(books, directory, database):
+    await books.invite("acme", "token-a")
+    await directory.refresh()
+    await books.store.close()
+    database.write_bytes(b"not a database" * 1000)
+
+    with pytest.raises(StoreUnavailableError):
+        await directory.refresh()
+    assert directory.named("acme") is not None
+
+
+async def test_refreshes_at_the_same_time_follow_one_another(books, directory, read):
+    await books.invite("acme")
+
+    changed = await asyncio.gather(*(directory.refresh() for _ in range(4)))
+
+    assert changed == [True, False, False, False]
+    assert read == ["acme"]

@@ -1,0 +1,208 @@
+"""Transactions: whole or not at all, one writer at a time, and words for every way in which a database fails."""
+
+import asyncio
+import sqlite3
+import sys
+from contextlib import closing
+
+import pytest
+from sqlalchemy import text
+
+from gateway.ocpi.errors import OperatorError
+from gateway.store.engine import Store, StoreUnavailableError
+
+
+@pytest.fixture
+async def counting(tmp_path):
+    """A database with a table of numbers."""
+    opened = Store(f"sqlite:///{tmp_path}/numbers.db", busy_seconds=1)
+    await opened.write(lambda connection: connection.execute(text("CREATE TABLE number (value INTEGER, padding BLOB)")))
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def beside(tmp_path, counting):
+    """The same database as another process opens it."""
+    opened = Store(f"sqlite:///{tmp_path}/numbers.db")
+    yield opened
+    await opened.close()
+
+
+def add(value):
+    return lambda connection: connection.execute(text("INSERT INTO number VALUES (:value, NULL)"), {"value": value})
+
+
+def numbers(connection):
+    return list(connection.execute(text("SELECT value FROM number ORDER BY value")).scalars())
+
+
+async def test_what_was_written_is_there_when_write_returns(counting, beside):
+    await counting.write(add(1))
+
+    assert await beside.read(numbers) == [1]
+
+
+async def test_an_error_in_the_middle_leaves_nothing(counting):
+    def work(connection):
+        add(1)(connection)
+        raise OperatorError("no")
+
+    with pytest.raises(OperatorError):
+        await counting.write(work)
+
+    assert await counting.read(numbers) == []
+
+
+async def test_a_statement_that_fails_leaves_nothing_and_is_told_without_its_values(counting):
+    def work(connection):
+        add(1)(connection)
+        connection.execute(text("INSERT INTO missing VALUES (:value)"), {"value": "secret"})
+
+    with pytest.raises(StoreUnavailableError) as failed:
+        await counting.write(work)
+
+    assert str(failed.value) == "the database failed (OperationalError). See the log for its cause"
+    assert await counting.read(numbers) == []
+
+
+async def test_a_commit_is_whole_though_its_caller_is_cancelled(counting, beside):
+    def work(connection):
+        add(1)(connection)
+        add(2)(connection)
+
+    for turns in range(6):
+        caller = asyncio.ensure_future(counting.write(work))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        caller.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await caller
+    await counting.close()
+
+    found = await beside.read(numbers)
+    assert found.count(1) == found.count(2) >= 5
+
+
+async def test_writers_in_several_processes_follow_one_another(counting, beside):
+    def increase(connection):
+        value = connection.execute(text("SELECT max(value) FROM number")).scalar() or 0
+        add(value + 1)(connection)
+
+    await asyncio.gather(*(one.write(increase) for one in [beside, counting] * 6))
+
+    assert await beside.read(numbers) == list(range(1, 13))
+
+
+async def test_a_reader_sees_one_state_of_the_database(counting, beside):
+    await counting.write(add(1))
+
+    def reading(connection):
+        return numbers(connection), numbers(connection)
+
+    before, after = (await asyncio.gather(counting.read(reading), beside.write(add(2))))[0]
+
+    assert before == after
+
+
+async def test_every_connection_syncs_fully_and_keeps_no_write_ahead_log(store):
+    def pragmas(connection):
+        return [
+            connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys")
+        ]
+
+    found = await asyncio.gather(*(store.read(pragmas) for _ in range(4)))
+
+    assert found == [["delete", 3, 1]] * 4
+
+
+async def test_a_full_disk_is_told_and_leaves_nothing(counting):
+    await counting.read(lambda connection: connection.exec_driver_sql("PRAGMA max_page_count = 1"))
+
+    def work(connection):
+        add(1)(connection)
+        connection.execute(text("INSERT INTO number VALUES (2, zeroblob(100000))"))
+
+    with pytest.raises(StoreUnavailableError, match=r"the disk is full. Free space"):
+        await counting.write(work)
+    assert await counting.read(numbers) == []
+
+
+async def test_a_read_only_database_is_told_and_still_read(counting):
+    await counting.write(add(1))
+    await counting.read(lambda connection: connection.exec_driver_sql("PRAGMA query_only = ON"))
+
+    with pytest.raises(StoreUnavailableError, match=r"the database can't be written. Make the database file"):
+        await counting.write(add(2))
+    assert await counting.read(numbers) == [1]
+
+
+async def test_a_database_that_another_program_holds_is_told_after_waiting(counting, tmp_path):
+    with closing(sqlite3.connect(tmp_path / "numbers.db", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+
+        with pytest.raises(StoreUnavailableError, match=r"locked by another program. Find who holds it"):
+            await counting.write(add(1))
+
+        other.execute("ROLLBACK")
+    await counting.write(add(1))
+
+
+async def test_a_file_that_is_no_database_is_told(tmp_path):
+    (tmp_path / "notes.txt").write_text("these are my notes, not a database" * 100)
+    opened = Store(f"sqlite:///{tmp_path}/notes.txt")
+
+    with pytest.raises(StoreUnavailableError, match=r"not a database, or damaged. Restore it"):
+        await opened.read(numbers)
+    await opened.close()
+
+
+async def test_a_damaged_database_is_told(counting, tmp_path):
+    await counting.write(lambda connection: [add(value)(connection) for value in range(2000)])
+    await counting.close()
+    path = tmp_path / "numbers.db"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
+
+    with pytest.raises(StoreUnavailableError, match=r"the database is damaged. Restore it"):
+        await counting.read(numbers)
+
+
+async def test_a_path_that_is_a_folder_is_told(tmp_path):
+    (tmp_path / "folder").mkdir()
+    opened = Store(f"sqlite:///{tmp_path}/folder")
+
+    with pytest.raises(StoreUnavailableError, match=r"can't be opened. Check that its folder"):
+        await opened.read(numbers)
+    await opened.close()
+
+
+def test_a_folder_that_can_not_be_made_is_the_operators_to_name_anew(tmp_path):
+    (tmp_path / "file").touch()
+
+    with pytest.raises(OperatorError, match=r"the folder of the database can't be made: .*file.data"):
+        Store(f"sqlite:///{tmp_path}/file/data/gateway.db")
+
+
+async def test_the_folder_of_a_new_database_is_made(tmp_path):
+    opened = Store(f"sqlite:///{tmp_path}/data/deeper/gateway.db")
+
+    await opened.write(lambda connection: connection.execute(text("CREATE TABLE t (a INTEGER)")))
+    await opened.close()
+
+    assert (tmp_path / "data/deeper/gateway.db").is_file()
+
+
+async def test_a_transaction_waits_for_nothing_but_its_own_statements(counting):
+    """Two reads interleave on connections of their own (hardening.md, T4)."""
+    await counting.write(add(1))
+
+    assert await asyncio.gather(*(counting.read(numbers) for _ in range(5))) == [[1]] * 5
+
+
+def test_without_its_driver_postgresql_is_refused_with_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "asyncpg", None)
+
+    with pytest.raises(OperatorError, match=r"pip install .ocpi-gateway\[postgres\]"):
+        Store("postgresql://gateway@127.0.0.1/gateway")

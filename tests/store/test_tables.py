@@ -1,0 +1,37 @@
+"""Moments in the database: always aware, always UTC."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from sqlalchemy.dialects import postgresql, sqlite
+
+from gateway.store.tables import UtcDateTime
+
+NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
+BERLIN = NOON.astimezone(timezone(timedelta(hours=1)))
+
+
+def test_sqlite_holds_utc_without_a_zone_and_gives_it_back_with_one():
+    held = UtcDateTime().process_bind_param(BERLIN, sqlite.dialect())
+
+    assert held == NOON.replace(tzinfo=None)
+    assert UtcDateTime().process_result_value(held, sqlite.dialect()) == NOON
+
+
+def test_postgresql_keeps_the_zone():
+    held = UtcDateTime().process_bind_param(BERLIN, postgresql.dialect())
+
+    assert held == NOON
+    assert held.utcoffset() == timedelta(0)
+    assert UtcDateTime().process_result_value(held, postgresql.dialect()) == NOON
+
+
+@pytest.mark.parametrize("dialect", [sqlite.dialect(), postgresql.dialect()], ids=lambda each: each.name)
+def test_nothing_stays_nothing(dialect):
+    assert UtcDateTime().process_bind_param(None, dialect) is None
+    assert UtcDateTime().process_result_value(None, dialect) is None
+
+
+def test_a_moment_of_nowhere_is_refused():
+    with pytest.raises(ValueError, match="without a time zone"):
+        UtcDateTime().process_bind_param(NOON.replace(tzinfo=None), sqlite.dialect())
