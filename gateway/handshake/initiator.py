@@ -154,7 +154,7 @@ class Initiator:
             try:
                 await perform(flow, fetch=registrar.fetcher(partner.name), save=saver, progress=progress)
             except GatewayError as error:
-                await self._failed(record, _explained(error))
+                await self._failed(record, _explained(error, partner.name))
                 if earlier is not None and _says(error, *_SPENT) and error.step == POST_CREDENTIALS:
                     await self._half_open(record, earlier, _POST_ARRIVED)
                 raise
@@ -252,7 +252,10 @@ def _says(error: GatewayError, *http_statuses: int) -> TypeGuard[HandshakeError]
     return isinstance(error, HandshakeError) and error.http_status in http_statuses
 
 
-def _explained(error: GatewayError) -> GatewayError:
+def _explained(error: GatewayError, name: str) -> GatewayError:
+    resume = f"ocpi-gateway partner register {name}"
     if isinstance(error, HandshakeError) and error.outcome_unknown and error.step == POST_CREDENTIALS:
-        error.remedy = "It is not known whether the partner registered us. Resume: ocpi-gateway partner register NAME"
+        error.remedy = f"It is not known whether the partner registered us. Resume: {resume}"
+    elif not error.remedy:
+        error.remedy = f"What you gave is kept. When the cause is mended, resume: {resume}"
     return error

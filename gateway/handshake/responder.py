@@ -165,7 +165,8 @@ class Responder:
             registrar.on_outcome(ROLE, "failed", record.partner.name, error.message)
             await self._note(record, error)
             raise _in_words(error) from error
-        registrar.on_outcome(ROLE, "registered", record.partner.name, "")
+        outcome = "registered" if holder.token.kind is TokenKind.INVITATION else "renewed"
+        registrar.on_outcome(ROLE, outcome, record.partner.name, "")
         http_status = self._answer_http_status(record.partner.name)
         return Answer.success(write_credentials(credentials), http_status=http_status)
 

@@ -38,6 +38,8 @@ DELETE_CREDENTIALS = "DELETE credentials"
 READ_CREDENTIALS = "read credentials"
 
 _UNAUTHORIZED = 401
+#: Answers to a DELETE by which a platform says that there is no such registration.
+_GONE = frozenset({401, 404, 405})
 _SAID = 200
 
 
@@ -197,7 +199,10 @@ def rotate(
 
 
 def unregister(partner: Partner) -> Conversation[None]:
-    """Tell a partner that the registration ends; 401, 404 and 405 count as done (handshake.md, SD1).
+    """Tell a partner that the registration ends.
+
+    401, 404 and 405 count as done (handshake.md, SD1), and so does a success without a body. 403 doesn't, although some
+    platforms say it of an unknown token: it may as well come from something in between that told nobody.
 
     Raises:
         HandshakeError: the partner couldn't be told.
@@ -206,7 +211,7 @@ def unregister(partner: Partner) -> Conversation[None]:
         return
     headers = _headers(partner.outbound_token, partner.manners.token_form)
     reply = yield from _send(DELETE_CREDENTIALS, "DELETE", _credentials_url(partner.endpoints), headers, None)
-    if reply.http_status in {401, 404, 405}:
+    if reply.http_status in _GONE or (200 <= reply.http_status < 300 and not reply.body):  # noqa: PLR2004 - HTTP
         return
     _envelope(DELETE_CREDENTIALS, reply, partner.outbound_token)
 

@@ -85,7 +85,7 @@ def read_endpoints(data: object, *, base: str) -> tuple[Endpoint, ...]:
     """Read the endpoints of version details; unknown modules are kept, missing roles too, relative URLs resolved.
 
     Raises:
-        UnreadableDocumentError: there is no list of endpoints, or one that is needed for the handshake is unusable.
+        UnreadableDocumentError: there is no list of endpoints, or the URL of one is unusable.
     """
     if not isinstance(data, Mapping) or not isinstance(data.get("endpoints"), list):
         raise UnreadableDocumentError("the answer holds no list of endpoints")

@@ -135,7 +135,7 @@ class TestFaults:
         platform.answers[POST] = lost(FetchCause.TIMEOUT)
         failed = await fails(register(gateway))
         assert failed.outcome_unknown
-        assert "register NAME" in failed.remedy
+        assert "register acme" in failed.remedy
         asked = len(platform.requests)
         platform.answers[POST] = reply(envelope(THEIRS))
         again = gateway.restarted()

@@ -375,6 +375,9 @@ class TestUnregistering:
     def test_a_partner_that_knows_of_no_registration_counts_as_told(self, http_status):
         dialogue(unregister(REGISTERED)).expects("DELETE", CREDENTIALS_URL, BASE64).replies(b"", http_status).ends()
 
+    def test_a_success_without_a_body_counts_as_told(self):
+        dialogue(unregister(REGISTERED)).expects("DELETE", CREDENTIALS_URL, BASE64).replies(b"", 204).ends()
+
     @pytest.mark.parametrize(
         ("body", "http_status"), [(b"", 500), (b"", 403), (envelope(status_code=2000), 200), (b"gone", 200)]
     )
