@@ -146,7 +146,7 @@ class PublicFront:
 
         In memory it dies in the same turn of the event loop that wrote the answer, before any further request is read.
         """
-        await self._directory.refresh()  # TOKEN_C has to work before the partner knows it
+        await self._refresh()  # TOKEN_C has to work before the partner knows it
         response = self._answer(call, answer)
         await response.prepare(request)
         await response.write_eof()
@@ -160,8 +160,13 @@ class PublicFront:
         return response
 
     async def _renewed(self, call: Call, answer: Answer) -> web.StreamResponse:
-        await self._directory.refresh()
+        await self._refresh()
         return self._answer(call, answer)
+
+    async def _refresh(self) -> None:
+        """Bring to memory what was just committed; where that fails, the next request with a new token looks for it."""
+        with contextlib.suppress(StoreUnavailableError):
+            await self._directory.refresh()
 
     async def _admit(self, request: web.BaseRequest, call: Call, area: Area) -> Holder:
         """Find who asks; a token used for the first time is proved by it, once, however many requests come with it."""

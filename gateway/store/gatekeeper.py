@@ -82,16 +82,22 @@ class Gatekeeper:
             UnauthenticatedError: it isn't; with the reason for the log.
         """
         holder = await self._identify(header)
-        now = self._clock()
-        if not holder.token.is_alive(now):
-            raise UnauthenticatedError(Refusal.EXPIRED, partner=holder.partner.name)
-        if holder.partner.suspended:
-            raise UnauthenticatedError(Refusal.SUSPENDED, partner=holder.partner.name)
-        token = holder.token
-        admission = admit(holder.partner.state, token.kind, token.state, area, provable=token.provable)
+        try:
+            return holder, self._judge(holder, area)
+        except UnauthenticatedError:  # what is in memory may be a second old
+            holder = await self._look_again([holder.token.digest])
+            return holder, self._judge(holder, area)
+
+    def _judge(self, holder: Holder, area: Area) -> Admission:
+        token, partner = holder.token, holder.partner
+        if not token.is_alive(self._clock()):
+            raise UnauthenticatedError(Refusal.EXPIRED, partner=partner.name)
+        if partner.suspended:
+            raise UnauthenticatedError(Refusal.SUSPENDED, partner=partner.name)
+        admission = admit(partner.state, token.kind, token.state, area, provable=token.provable)
         if admission is Admission.REFUSED:
-            raise UnauthenticatedError(Refusal.NOT_ADMITTED, partner=holder.partner.name)
-        return holder, admission
+            raise UnauthenticatedError(Refusal.NOT_ADMITTED, partner=partner.name)
+        return admission
 
     def is_of(self, holder: Holder, credentials_token: str) -> bool:
         """Whether this text is the token by which the holder was found."""
@@ -127,7 +133,7 @@ class Gatekeeper:
         return await self._look_again(digests)
 
     async def _look_again(self, digests: list[bytes]) -> Holder:
-        """Look at the store for a token that another process may have issued since.
+        """Look at the store for what another process may have changed since: a token issued, or a partner resumed.
 
         A look costs a thousand times a refusal, so all requests that wait for one share the next (hardening.md, H2).
         """

@@ -7,6 +7,8 @@ from datetime import timedelta
 import pytest
 
 from gateway.ocpi.party import Party
+from gateway.store.directory import Directory
+from gateway.store.engine import StoreUnavailableError
 from tests.e2e.rig import Hold
 from tests.platform import ocpi, token_header
 
@@ -388,3 +390,31 @@ async def test_a_partner_may_be_answered_201(start, partner):
         http_status, _ = await partner.register(gateway.public_url, token_a=issued.invitation_token)
 
     assert http_status == 201
+
+
+async def test_token_b_works_on_functional_modules_at_once_after_we_registered_from_the_command_line(
+    gateway, backend, partner
+):
+    backend.offer("/locations", [])
+    await gateway.verbs.register(
+        "partner", versions_url=partner.versions_url, invitation_token="token-a", progress=lambda *_: None
+    )
+
+    answer = await partner.call("GET", gateway.public_url + LOCATIONS, token=partner.posted[0]["token"])
+
+    assert words(answer) == (200, 1000)
+
+
+async def test_the_answer_with_token_c_is_given_though_the_store_fails_right_after_it_was_committed(
+    gateway, invited, monkeypatch
+):
+    async def fail(_self):
+        raise StoreUnavailableError("the disk reports an error")
+
+    await invited.call("GET", gateway.credentials_url, token=invited.token_a)
+    with monkeypatch.context() as patched:
+        patched.setattr(Directory, "refresh", fail)
+        http_status, envelope = await invited.register(gateway.public_url, token_a=invited.token_a)
+
+    assert (http_status, envelope["status_code"]) == (200, 1000)
+    assert (await invited.call("GET", gateway.credentials_url))[0] == 200

@@ -75,6 +75,16 @@ async def test_a_hex_token_that_is_also_base64_is_known(books, keeper):
         assert (await keeper.admit(value, FUNCTIONAL))[0].partner.name == "acme"
 
 
+async def test_what_another_process_allowed_since_is_allowed_at_once(books, keeper, directory):
+    await books.register("acme", "DE-ABC", inbound_token="token-c")
+    await books.do(lambda ledger: ledger.suspend(ledger.partner("acme"), suspended=True))
+    await directory.refresh()
+
+    await books.do(lambda ledger: ledger.suspend(ledger.partner("acme"), suspended=False))
+
+    assert (await keeper.admit(header("token-c"), FUNCTIONAL))[0].partner.name == "acme"
+
+
 class TestRefusals:
     @pytest.mark.parametrize("value", [None, ""])
     async def test_missing(self, keeper, value):
