@@ -120,10 +120,11 @@ def write_version_details(
 ) -> dict[str, Any]:
     """Our version details: credentials, then each configured module with its interface role.
 
-    Credentials is listed once, as RECEIVER, the side that answers at this URL.
+    Credentials is listed once, as SENDER, which the specification advises although the role means nothing there
+    (OCPI 2.2.1, versions, Endpoint class).
     """
     base = f"{public_url}/ocpi/{version}"
-    endpoints = [{"identifier": CREDENTIALS, "role": InterfaceRole.RECEIVER.value, "url": f"{base}/{CREDENTIALS}"}]
+    endpoints = [{"identifier": CREDENTIALS, "role": InterfaceRole.SENDER.value, "url": f"{base}/{CREDENTIALS}"}]
     endpoints += [
         {"identifier": module, "role": role.value, "url": f"{base}/{role.path_segment}/{module}"}
         for module, role in modules

@@ -49,7 +49,7 @@ class TestSixSteps:
         assert [each["version"] for each in offered] == ["2.2.1", "2.2"]
         listed = document(await gateway.asks("GET", "/ocpi/2.2", token))["data"]["endpoints"]
         assert [(each["identifier"], each["role"]) for each in listed] == [
-            ("credentials", "RECEIVER"),
+            ("credentials", "SENDER"),
             ("locations", "SENDER"),
             ("tokens", "RECEIVER"),
         ]

@@ -189,7 +189,7 @@ def test_our_version_details_list_credentials_once_and_each_module_by_side():
     assert written == {
         "version": "2.2",
         "endpoints": [
-            {"identifier": "credentials", "role": "RECEIVER", "url": "https://ocpi.example.com/ocpi/2.2/credentials"},
+            {"identifier": "credentials", "role": "SENDER", "url": "https://ocpi.example.com/ocpi/2.2/credentials"},
             {"identifier": "tokens", "role": "RECEIVER", "url": "https://ocpi.example.com/ocpi/2.2/receiver/tokens"},
             {"identifier": "locations", "role": "SENDER", "url": "https://ocpi.example.com/ocpi/2.2/sender/locations"},
         ],
