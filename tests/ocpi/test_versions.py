@@ -194,7 +194,7 @@ def test_our_version_details_list_credentials_once_and_each_module_by_side():
             {"identifier": "locations", "role": "SENDER", "url": "https://ocpi.example.com/ocpi/2.2/sender/locations"},
         ],
     }
-    assert [endpoint.role for endpoint in read_endpoints(written, base=BASE)] == [RECEIVER, RECEIVER, SENDER]
+    assert [endpoint.role for endpoint in read_endpoints(written, base=BASE)] == [SENDER, RECEIVER, SENDER]
 
 
 @pytest.mark.parametrize(
