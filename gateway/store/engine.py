@@ -7,6 +7,7 @@ writes, and its commit isn't lost to a cancelled request (hardening.md, T4). SQL
 """
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
@@ -48,6 +49,7 @@ class Store:
 
     Raises:
         OperatorError: the folder of the database can't be made, or the driver isn't installed.
+        StoreUnavailableError: the file can't be opened.
     """
 
     def __init__(self, url: str, *, busy_seconds: float = BUSY_SECONDS) -> None:
@@ -65,7 +67,7 @@ class Store:
         Raises:
             StoreUnavailableError: with the cause in words.
         """
-        return await self._run(work, writing=False)
+        return await self._unbroken(work, writing=False)
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a transaction that holds the write lock; it is committed before this returns.
@@ -75,16 +77,20 @@ class Store:
         Raises:
             StoreUnavailableError: with the cause in words; nothing was kept.
         """
-        transaction = asyncio.ensure_future(self._run(work, writing=True))
-        self._transactions.add(transaction)
-        transaction.add_done_callback(self._transactions.discard)
-        return await asyncio.shield(transaction)
+        return await self._unbroken(work, writing=True)
 
     async def close(self) -> None:
         """Let transactions under way end, then close every connection."""
         if self._transactions:
             await asyncio.wait(self._transactions)
         await self._engine.dispose()
+
+    async def _unbroken(self, work: Callable[[Connection], T], *, writing: bool) -> T:
+        """Run a transaction to its end though its caller is cancelled: a connection given up half-way is lost."""
+        transaction = asyncio.ensure_future(self._run(work, writing=writing))
+        self._transactions.add(transaction)
+        transaction.add_done_callback(self._transactions.discard)
+        return await asyncio.shield(transaction)
 
     async def _run(self, work: Callable[[Connection], T], *, writing: bool) -> T:
         try:
@@ -107,6 +113,7 @@ def _make_engine(url: str, busy_seconds: float) -> AsyncEngine:
             ) from None
     if parsed.database:
         _make_folder(Path(parsed.database).parent)
+        _try_opening(parsed.database)
     engine = create_async_engine(
         parsed.set(drivername="sqlite+aiosqlite"), connect_args={"timeout": busy_seconds, "isolation_level": None}
     )
@@ -125,6 +132,14 @@ def _make_folder(folder: Path) -> None:
         ) from None
 
 
+def _try_opening(path: str) -> None:
+    """Open the file once by hand: where that fails, aiosqlite leaves a thread behind that outlives the event loop."""
+    try:
+        sqlite3.connect(path).close()
+    except sqlite3.Error as error:
+        raise _unavailable(error) from error
+
+
 def _prepare_sqlite(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
     for pragma in ("journal_mode=DELETE", "synchronous=EXTRA", "foreign_keys=ON"):
@@ -137,7 +152,7 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
 
-def _unavailable(error: SQLAlchemyError) -> StoreUnavailableError:
+def _unavailable(error: SQLAlchemyError | sqlite3.Error) -> StoreUnavailableError:
     said = str(error.orig if isinstance(error, DBAPIError) else error).lower()
     for mark, cause, remedy in _CAUSES:
         if mark in said:

@@ -169,13 +169,11 @@ async def test_a_damaged_database_is_told(counting, tmp_path):
         await counting.read(numbers)
 
 
-async def test_a_path_that_is_a_folder_is_told(tmp_path):
+def test_a_path_that_is_a_folder_is_told(tmp_path):
     (tmp_path / "folder").mkdir()
-    opened = Store(f"sqlite:///{tmp_path}/folder")
 
     with pytest.raises(StoreUnavailableError, match=r"can't be opened. Check that its folder"):
-        await opened.read(numbers)
-    await opened.close()
+        Store(f"sqlite:///{tmp_path}/folder")
 
 
 def test_a_folder_that_can_not_be_made_is_the_operators_to_name_anew(tmp_path):
@@ -206,3 +204,14 @@ def test_without_its_driver_postgresql_is_refused_with_what_to_install(monkeypat
 
     with pytest.raises(OperatorError, match=r"pip install .ocpi-gateway\[postgres\]"):
         Store("postgresql://gateway@127.0.0.1/gateway")
+
+
+async def test_a_transaction_of_a_reader_that_gave_up_ends_before_the_store_is_closed(store):
+    ended = []
+    reader = asyncio.ensure_future(store.read(lambda connection: ended.append(connection.closed)))
+    await asyncio.sleep(0)
+
+    reader.cancel()
+    await store.close()
+
+    assert ended == [False]
