@@ -1,6 +1,7 @@
 """The encryption key: from the configuration, or from a key file that is made beside a new SQLite database."""
 
 import os
+import secrets
 from pathlib import Path
 
 from gateway.config import Config
@@ -40,9 +41,9 @@ def read_or_make_keyring(config: Config, *, database_is_new: bool) -> tuple[Keyr
 
 def _make(path: Path) -> bool:
     """Make the key file, whole or not at all, unless another process was faster."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     try:
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:  # noqa: PTH123 - the mode is set at creation
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:  # noqa: PTH123 - the mode is set at creation
             file.write(make_key() + "\n")
             file.flush()
             os.fsync(file.fileno())

@@ -38,7 +38,7 @@ from gateway.proxy.exchange import Bounds, read_body
 from gateway.proxy.ingress import Ingress
 from gateway.store.directory import Directory, Holder
 from gateway.store.engine import StoreUnavailableError
-from gateway.store.gatekeeper import Gatekeeper, UnauthenticatedError
+from gateway.store.gatekeeper import Gatekeeper, Refusal, UnauthenticatedError
 
 _CREDENTIALS_METHODS: Final = {
     "GET": Area.DISCOVERY,
@@ -150,6 +150,7 @@ class PublicFront:
         response = self._answer(call, answer)
         await response.prepare(request)
         await response.write_eof()
+        call.http_status = response.status
         if request.transport is None or request.transport.is_closing():
             return response
         self._directory.forget_token(holder.token)
@@ -183,7 +184,10 @@ class PublicFront:
             return holder
         finally:
             self._proving.discard(holder.token.id)
-        return self._directory.holder(holder.token.digest) or holder
+        present = self._directory.holder(holder.token.digest)
+        if present is None:
+            raise UnauthenticatedError(Refusal.REVOKED, partner=call.partner)
+        return present
 
     async def _was_unregistered(self, request: web.BaseRequest) -> bool:
         with contextlib.suppress(StoreUnavailableError):

@@ -188,14 +188,20 @@ async def _public_front(
 
 async def _egress(foundation: Foundation, directory: Directory, log: Logger, stack: AsyncExitStack) -> Egress:
     config, timeouts = foundation.config, foundation.config.timeouts
+    proving: set[int] = set()
 
     async def on_proved(partner: Partner) -> None:
         """Forget the token that the accepted one replaced; what fails now is done at the next call."""
+        if partner.id in proving:
+            return
+        proving.add(partner.id)
         try:
             await foundation.store.write(lambda connection: _forget_previous(connection, foundation, partner))
             await directory.refresh()
         except StoreUnavailableError as error:
             log.warning(Event.STORE_FAILED, doing="forgetting a replaced token", reason=str(error))
+        finally:
+            proving.discard(partner.id)
 
     client = partner_client(
         address_policy(config),
@@ -217,7 +223,7 @@ async def _egress(foundation: Foundation, directory: Directory, log: Logger, sta
 
 def _forget_previous(connection: Connection, foundation: Foundation, partner: Partner) -> None:
     ledger = Ledger(connection, foundation.vault, now=foundation.clock(), actor="partner")
-    ledger.outbound_proved(ledger.partner(partner.name))
+    ledger.outbound_proved(ledger.partner(partner.name), accepted_token=partner.outbound_token or "")
 
 
 def _server(config: Config, handler: Handler, log: Logger) -> GatewayServer:
@@ -250,8 +256,10 @@ async def _drain(
     readiness.draining = True
     shutdown = config.shutdown
     log.info(Event.DRAINING, seconds=shutdown.drain_delay_seconds)
-    await _pause(shutdown.drain_delay_seconds, unless=force)
     traffic = [listener for listener in listeners if listener.name != "status"]
+    for listener in traffic:
+        listener.begin_closing()
+    await _pause(shutdown.drain_delay_seconds, unless=force)
     log.info(Event.CLOSING, seconds=shutdown.grace_period_seconds)
     grace = 0 if force.is_set() else shutdown.grace_period_seconds
     async with asyncio.TaskGroup() as group:

@@ -64,7 +64,8 @@ class Surface:
         try:
             response = await self._answered(request, call)
         except (asyncio.CancelledError, ConnectionError):
-            call.reason = call.reason or "the client hung up before the answer"
+            if not call.http_status:
+                call.reason = call.reason or "the client hung up before the answer"
             raise
         else:
             call.http_status = response.status
@@ -78,19 +79,27 @@ class Surface:
         except UnauthenticatedError as error:
             call.fault, call.reason, call.partner = Fault.PARTNER, error.refusal, call.partner or error.partner
             self._metrics.auth_failed(error.refusal)
-            return make_response(UNAUTHORIZED, call, now=self._clock())
+            return self._refuse(request, call, UNAUTHORIZED)
         except RefusedError as error:
             call.fault, call.reason = error.fault, error.message
-            return make_response(error.answer, call, now=self._clock())
+            return self._refuse(request, call, error.answer)
         except StoreUnavailableError as error:
             call.fault, call.reason = error.fault, str(error)
-            return make_response(_STORE_FAILED, call, now=self._clock())
+            return self._refuse(request, call, _STORE_FAILED)
         except (ConnectionError, asyncio.CancelledError):
             raise
         except Exception as error:  # noqa: BLE001 - the last stop: nothing leaves a listener without an answer
             call.fault, call.reason = Fault.GATEWAY, type(error).__name__
             self._log.error(Event.REQUEST_CRASHED, request_id=call.request_id, exc_info=error)
-            return make_response(_INTERNAL, call, now=self._clock())
+            return self._refuse(request, call, _INTERNAL)
+
+    def _refuse(self, request: web.BaseRequest, call: Call, answer: Answer) -> web.Response:
+        """Answer with a refusal; where an answer is under way already, cut it, so that nobody takes both for one."""
+        if request.writer.output_size > 0:
+            if request.transport is not None:
+                request.transport.abort()
+            raise ConnectionError("the answer was already under way")
+        return make_response(answer, call, now=self._clock())
 
 
 def _id(sent: str | None) -> str:

@@ -6,18 +6,18 @@ from contextlib import asynccontextmanager
 from typing import Final
 from urllib.parse import urlsplit
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 from structlog.typing import FilteringBoundLogger as Logger
 
 from gateway.admin.status import Condition, Readiness
 from gateway.config import Config
 from gateway.observe.events import Event
 from gateway.observe.metrics import Metrics
-from gateway.ocpi.errors import GatewayError
-from gateway.ocpi.vocabulary import TokenState
+from gateway.ocpi.vocabulary import TokenKind, TokenState
 from gateway.store.directory import Directory
 from gateway.store.engine import Store, StoreUnavailableError
-from gateway.store.vault import WrongKeyError
+from gateway.store.records import ACTIVE
+from gateway.store.tables import store_state
 
 _BACKEND_SECONDS: Final = 5
 
@@ -44,19 +44,16 @@ class Watch:
         self._lost: set[Condition] = set()
 
     async def look(self) -> None:
-        """Read what changed in the store, and see whether it can be written.
-
-        Raises:
-            WrongKeyError: a token in it doesn't decrypt.
-        """
+        """Read what changed in the store, and see whether it can be written and every secret in it opens."""
         try:
             changed = await self._directory.refresh()
-            await self._store.write(_nothing)
+            await self._store.write(_touch if self._store.trouble else _nothing)
         except StoreUnavailableError as error:
             self._found(Condition.STORE_WRITABLE, Event.STORE_FAILED, Event.STORE_RECOVERED, reason=str(error))
             return
         self._found(Condition.STORE_WRITABLE, Event.STORE_FAILED, Event.STORE_RECOVERED)
-        self._readiness.set(Condition.KEY_VALID, ok=True)
+        broken = [f"{record.partner.name}: {record.broken}" for record in self._directory.records() if record.broken]
+        self._found(Condition.KEY_VALID, Event.KEY_WRONG, Event.KEY_RIGHT, reason="; ".join(broken))
         if changed:
             self._log.info(Event.DIRECTORY_REFRESHED, partners=sum(1 for _ in self._directory.records()))
             self._count_partners()
@@ -90,14 +87,16 @@ class Watch:
                     task.cancel()
 
     async def _again(self, look: Callable[[], Awaitable[None]], seconds: float) -> None:
+        """Look for ever: whatever a look raises is told once, and must not end the gateway."""
+        told = ""
         while True:
             try:
                 await look()
-            except WrongKeyError as error:
-                self._readiness.set(Condition.KEY_VALID, ok=False, detail=str(error))
-                self._log.error(Event.NOT_READY, condition=Condition.KEY_VALID.value, reason=str(error))
-            except GatewayError as error:
-                self._log.error(Event.TASK_CRASHED, task=look.__name__, exc_info=error)
+                told = ""
+            except Exception as error:  # noqa: BLE001 - the last stop of a task that nobody waits for
+                if told != repr(error):
+                    self._log.error(Event.TASK_CRASHED, task=look.__name__, exc_info=error)
+                told = repr(error)
             await asyncio.sleep(seconds)
 
     def _found(self, condition: Condition, lost: Event, found: Event, *, reason: str = "") -> None:
@@ -117,8 +116,14 @@ class Watch:
                 if token.state is TokenState.ACTIVE:
                     births[record.partner.name, "inbound"] = token.created_at
             for outbound in record.outbound_tokens:
-                births[record.partner.name, "outbound"] = outbound.created_at
+                if outbound.kind is TokenKind.CREDENTIALS and outbound.state == ACTIVE:
+                    births[record.partner.name, "outbound"] = outbound.created_at
         self._metrics.set_partners({record.partner.name: record.partner.state for record in records}, births)
+
+
+def _touch(connection: Connection) -> None:
+    """Really write: after a failure only that shows that the disk takes something again."""
+    connection.execute(update(store_state).values(revision=store_state.c.revision))
 
 
 def _nothing(_connection: Connection) -> None:

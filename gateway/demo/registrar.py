@@ -90,7 +90,7 @@ class Registrar:
         """
         self._caller.reporter.book.forget()
         self._caller.reporter.book.name(token_a, "TOKEN_A")
-        flow = initiate(self._front, Target(versions_url, token_a), inbound_token=_make_token(), resumed=False)
+        flow = initiate(self._front, Target(versions_url, token_a), inbound_token=_make_token())
         await self._perform(flow)
 
     async def answer_post(self, body: bytes) -> Answer:

@@ -5,7 +5,7 @@ so an interruption anywhere leaves something to resume (handshake.md, SP1 to SP1
 """
 
 import asyncio
-from typing import TypeGuard
+from contextlib import suppress
 
 from gateway.handshake.performer import Progress, perform
 from gateway.handshake.registrar import Registrar
@@ -13,10 +13,10 @@ from gateway.ocpi.discovery import Target
 from gateway.ocpi.errors import GatewayError, OperatorError
 from gateway.ocpi.flow import HandshakeError
 from gateway.ocpi.lifecycle import Change, Completed, HalfOpened, Revoked, Rotated, Unregistered
-from gateway.ocpi.registration import POST_CREDENTIALS, Flow, initiate, repeat, rotate, unregister
+from gateway.ocpi.registration import POST_CREDENTIALS, PUT_CREDENTIALS, Flow, initiate, repeat, rotate, unregister
 from gateway.ocpi.versions import credentials_endpoint
 from gateway.ocpi.vocabulary import PartnerState
-from gateway.store.changes import Ledger
+from gateway.store.changes import ConcurrentChangeError, Ledger
 from gateway.store.engine import StoreUnavailableError
 from gateway.store.inbound import pending_token
 from gateway.store.records import PartnerRecord
@@ -30,8 +30,8 @@ _POST_ARRIVED = (
     "It can call us; we can't call it. Ask the partner to send a PUT credentials, or to invite us again"
 )
 
-#: HTTP statuses by which a partner says, after a PUT of ours, that it replaced the token we call it with (SU3).
-_REFUSED = (401, 403)
+#: The HTTP status by which a partner says on a repeated PUT that it replaced the token we call it with (SU3).
+_REPLACED = 401
 _PUT_ARRIVED = (
     "The partner refuses the token that we call it with: an earlier PUT of ours arrived, but its answer with the next "
     "token did not. It can call us; we can't call it. Ask the partner to send a PUT credentials, or to invite us again"
@@ -56,23 +56,27 @@ class Initiator:
 
         Raises:
             HandshakeError: it failed at a step; what was given is kept, so that it can be resumed.
-            OperatorError: the partner is registered already.
+            OperatorError: the partner is registered already, or suspended.
         """
-        record = await self._registrar.write(
-            self._actor,
-            lambda ledger: ledger.start(name, versions_url=versions_url, invitation_token=invitation_token),
-        )
+
+        def start(ledger: Ledger) -> PartnerRecord:
+            record = ledger.start(name, versions_url=versions_url, invitation_token=invitation_token)
+            _require_traffic(record, "register")
+            return record
+
+        record = await self._registrar.write(self._actor, start)
         return await self._run(record, invitation_token, progress, resuming=False)
 
     async def resume(self, name: str, *, progress: Progress) -> PartnerRecord:
         """Go on with an interrupted registration: with the same TOKEN_A and, if it was made, the same TOKEN_B.
 
         Raises:
-            OperatorError: there is nothing to resume.
+            OperatorError: there is nothing to resume, or the partner is suspended.
         """
         record, invitation_token = await self._registrar.store.read(
             lambda connection: _interrupted(Ledger.reading(connection, self._registrar.vault), name)
         )
+        _require_traffic(record, "register")
         if invitation_token is None or record.partner.versions_url is None:
             raise OperatorError(
                 f"there is no interrupted registration with {name!r}",
@@ -85,10 +89,12 @@ class Initiator:
 
         Raises:
             HandshakeError: it failed; the present tokens of both sides go on working.
+            OperatorError: the partner isn't registered, or is suspended.
         """
         registrar = self._registrar
         record = await registrar.write(self._actor, lambda ledger: ledger.partner(name))
         _require(record, "rotate", PartnerState.REGISTERED)
+        _require_traffic(record, "rotate")
         with registrar.alone_with(record):
             earlier = await self._pending(record)
             inbound_token = earlier or registrar.vault.new_token()
@@ -97,14 +103,15 @@ class Initiator:
                 record.partner,
                 inbound_token=inbound_token,
                 allowed_hosts=registrar.hosts_of(record.partner.name),
+                repeated=earlier is not None,
             )
             saver = _Saver(registrar, self._actor, record, progress)
             try:
                 await perform(flow, fetch=registrar.fetcher(record.partner.name), save=saver, progress=progress)
             except GatewayError as error:
                 await self._failed(record, error)
-                if earlier is not None and _says(error, *_REFUSED):
-                    await self._half_open(record, earlier, _PUT_ARRIVED)
+                if earlier is not None and _says(error, PUT_CREDENTIALS, _REPLACED):
+                    await self._half_open(saver.record, earlier, _PUT_ARRIVED)
                 raise
         registrar.on_outcome(ROLE, "rotated", record.partner.name, "")
         return await registrar.reread(record)
@@ -155,8 +162,8 @@ class Initiator:
                 await perform(flow, fetch=registrar.fetcher(partner.name), save=saver, progress=progress)
             except GatewayError as error:
                 await self._failed(record, _explained(error, partner.name))
-                if earlier is not None and _says(error, *_SPENT) and error.step == POST_CREDENTIALS:
-                    await self._half_open(record, earlier, _POST_ARRIVED)
+                if earlier is not None and _says(error, POST_CREDENTIALS, *_SPENT):
+                    await self._half_open(saver.record, earlier, _POST_ARRIVED)
                 raise
         registrar.on_outcome(ROLE, "registered", partner.name, "")
         return await registrar.reread(record)
@@ -182,10 +189,12 @@ class Initiator:
             hosts=registrar.hosts_of(partner.name),
         )
         inbound_token = earlier or registrar.vault.new_token()
-        return initiate(registrar.front, target, inbound_token=inbound_token, resumed=earlier is not None)
+        return initiate(registrar.front, target, inbound_token=inbound_token)
 
     async def _half_open(self, record: PartnerRecord, inbound_token: str, reason: str) -> None:
-        await self._registrar.save(self._actor, await self._registrar.reread(record), HalfOpened(reason, inbound_token))
+        """Say so, unless another process moved the partner meanwhile: what that one reached is better."""
+        with suppress(ConcurrentChangeError):
+            await self._registrar.save(self._actor, record, HalfOpened(reason, inbound_token))
 
     async def _pending(self, record: PartnerRecord) -> str | None:
         registrar = self._registrar
@@ -205,19 +214,22 @@ class _Saver:
 
     What a partner answered is saved on the record as it is then, whatever changed meanwhile, and again for a while
     where the store fails: its token must not be lost (handshake.md, SP5 and SP6).
+
+    Attributes:
+        record: the partner as the flow last saved it.
     """
 
     def __init__(self, registrar: Registrar, actor: str, record: PartnerRecord, progress: Progress) -> None:
         self._registrar = registrar
         self._actor = actor
-        self._record = record
+        self.record = record
         self._progress = progress
 
     async def __call__(self, change: Change) -> None:
         if isinstance(change, Completed | Rotated):
             await self._insist(change)
         else:
-            self._record = await self._registrar.save(self._actor, self._record, change)
+            self.record = await self._registrar.save(self._actor, self.record, change)
 
     async def _insist(self, change: Change) -> None:
         for seconds in self._registrar.save_again_after_seconds:
@@ -231,7 +243,7 @@ class _Saver:
         await self._onto_present(change)
 
     async def _onto_present(self, change: Change) -> None:
-        name = self._record.partner.name
+        name = self.record.partner.name
         await self._registrar.write(self._actor, lambda ledger: ledger.apply(ledger.partner(name), change))
 
 
@@ -248,8 +260,18 @@ def _require(record: PartnerRecord, verb: str, *states: PartnerState) -> None:
         )
 
 
-def _says(error: GatewayError, *http_statuses: int) -> TypeGuard[HandshakeError]:
-    return isinstance(error, HandshakeError) and error.http_status in http_statuses
+def _require_traffic(record: PartnerRecord, verb: str) -> None:
+    """A suspended partner's call-backs are answered 401, so no handshake with it can end well."""
+    name = record.partner.name
+    if record.partner.suspended:
+        raise OperatorError(
+            f"can't {verb} while the partner {name!r} is suspended: its calls to us would be refused",
+            remedy=f"Resume it first: ocpi-gateway partner resume {name}",
+        )
+
+
+def _says(error: GatewayError, step: str, *http_statuses: int) -> bool:
+    return isinstance(error, HandshakeError) and error.step == step and error.http_status in http_statuses
 
 
 def _explained(error: GatewayError, name: str) -> GatewayError:

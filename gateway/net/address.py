@@ -19,7 +19,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from gateway.net.ranges import is_loopback, is_public, needs_exact_rule, unmapped
 from gateway.ocpi.errors import PartnerError
-from gateway.ocpi.urls import check_url, host_of
+from gateway.ocpi.urls import check_url
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -68,7 +68,7 @@ class AllowRule:
         return (
             port in self.ports
             and (not self.hosts or host in self.hosts)
-            and (self.partner is None or self.partner == partner)
+            and (self.partner is None or self.partner.lower() == (partner or "").lower())
         )
 
     def includes(self, address: IPAddress) -> bool:
@@ -212,11 +212,6 @@ class GuardedResolver(AbstractResolver):
     async def close(self) -> None:
         """Close the resolver inside."""
         await self._resolver.close()
-
-
-def same_host_or_allowed(url: str, bound_hosts: frozenset[str]) -> bool:
-    """Whether a URL lies on one of the hosts that a partner is bound to (hardening.md, URLs 2); both in any case."""
-    return host_of(url) in {host.lower() for host in bound_hosts}
 
 
 def _split_origin(url: str) -> tuple[str, str, int]:

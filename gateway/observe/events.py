@@ -50,6 +50,11 @@ class Event(StrEnum):
     DIRECTORY_REFRESHED = "directory_refreshed", "A change made by another process was read from the database."
     STORE_FAILED = "store_failed", "The database can not be read or written. Known tokens keep working."
     STORE_RECOVERED = "store_recovered", "The database works again."
+    KEY_WRONG = (
+        "key_wrong",
+        "A stored secret does not open with the configured key; the partner it belongs to can not be called.",
+    )
+    KEY_RIGHT = "key_right", "Every stored secret opens again."
     BACKEND_LOST = "backend_lost", "The backend can not be reached; partners get 502 or 504 until it returns."
     BACKEND_FOUND = "backend_found", "The backend can be reached again."
     LIBRARY = "library", "A library wrote to Python's own log; its text is in `message`, its name in `logger`."

@@ -22,7 +22,7 @@ from gateway.ocpi.discovery import GET_DETAILS, Discovery, Target, discover, fet
 from gateway.ocpi.envelope import Envelope, NotAnEnvelopeError, StatusCode
 from gateway.ocpi.flow import Conversation, Fetch, HandshakeError, Reply
 from gateway.ocpi.lifecycle import Accepted, Change, Completed, Prepared, Renewed, Rotated, Rotating
-from gateway.ocpi.partner import CredentialsRole, Endpoint, Invitation, Partner
+from gateway.ocpi.partner import CredentialsRole, Endpoint, Invitation, Manners, Partner
 from gateway.ocpi.urls import host_of, origin_of
 from gateway.ocpi.versions import credentials_endpoint, missing_modules
 from gateway.ocpi.vocabulary import TokenForm
@@ -64,13 +64,12 @@ class Front:
         return Credentials(inbound_token, self.versions_url, self.roles)
 
 
-def initiate(front: Front, target: Target, *, inbound_token: str, resumed: bool) -> Flow[Completed]:
+def initiate(front: Front, target: Target, *, inbound_token: str) -> Flow[Completed]:
     """Register with a partner that gave us TOKEN_A (we are the Sender).
 
     Args:
         target: its versions URL and TOKEN_A.
         inbound_token: TOKEN_B; when resuming, the one that may already have been sent (rule 4).
-        resumed: an earlier POST may have arrived: the other token form isn't tried on a refusal.
 
     Raises:
         HandshakeError: with the step; `outcome_unknown` where the POST may have been carried out.
@@ -79,9 +78,7 @@ def initiate(front: Front, target: Target, *, inbound_token: str, resumed: bool)
     _require(discovery, front.required_modules)
     url = _credentials_url(discovery.endpoints)
     yield Prepared(discovery, inbound_token)
-    forms = [discovery.manners.token_form]
-    if not resumed:
-        forms.append(forms[0].other)
+    forms = _both_forms(discovery)
     return (yield from _post(front, discovery, url, target.credentials_token, inbound_token=inbound_token, forms=forms))
 
 
@@ -97,8 +94,8 @@ def repeat(front: Front, partner: Partner, *, url: str, invitation_token: str, i
     Raises:
         HandshakeError: as `initiate`; HTTP 401 or 405 says that TOKEN_A did its work.
     """
-    known = Discovery(partner.version or "", partner.versions_url or "", partner.endpoints, partner.manners)
-    forms = [partner.manners.token_form, partner.manners.token_form.other]
+    known = _known(partner)
+    forms = _both_forms(known)
     return (yield from _post(front, known, url, invitation_token, inbound_token=inbound_token, forms=forms))
 
 
@@ -126,12 +123,7 @@ def accept(
     check_invitation(partner.invitation, credentials, allowed_hosts=allowed_hosts)
     if repeated:
         _check_origin(partner, credentials.url, allowed_hosts)
-    target = Target(
-        credentials.url,
-        credentials.token,
-        hosts=partner.invitation.hosts | allowed_hosts,
-        only_hosts=bool(partner.invitation.hosts),
-    )
+    target = _target(partner, credentials.url, credentials.token, allowed_hosts=allowed_hosts, manners=Manners())
     discovery = yield from discover(target, wanted=(version,))
     _require(discovery, front.required_modules)
     yield Accepted(credentials, discovery, inbound_token)
@@ -152,14 +144,15 @@ def renew(
     Raises:
         HandshakeError: as `accept`; also 2001 where the URL moved to another origin that the operator didn't allow.
     """
+    _check_parties(partner.invitation, credentials)
     _check_origin(partner, credentials.url, allowed_hosts)
-    target = Target(
+    target = _target(
+        partner,
         credentials.url,
         credentials.token,
+        allowed_hosts=allowed_hosts,
         manners=partner.manners,
         fallback_token=partner.outbound_token,
-        hosts=partner.invitation.hosts | allowed_hosts,
-        only_hosts=bool(partner.invitation.hosts),
     )
     discovery = yield from discover(target, wanted=(version,))
     _require(discovery, front.required_modules)
@@ -168,21 +161,35 @@ def renew(
 
 
 def rotate(
-    front: Front, partner: Partner, *, inbound_token: str, allowed_hosts: frozenset[str] = frozenset()
+    front: Front,
+    partner: Partner,
+    *,
+    inbound_token: str,
+    allowed_hosts: frozenset[str] = frozenset(),
+    repeated: bool = False,
 ) -> Flow[Rotated]:
     """Give a registered partner a new token of ours by PUT and take its new one (handshake.md, SU1 to SU5).
+
+    Args:
+        repeated: an earlier PUT may have arrived and ended the token we call them with. Discovery may then be refused,
+            which says nothing yet; what the PUT itself is answered at the known endpoint does.
 
     Raises:
         HandshakeError: with the step; both sides' present tokens stay as they are.
     """
-    target = Target(
+    target = _target(
+        partner,
         partner.versions_url or "",
         partner.outbound_token or "",
+        allowed_hosts=allowed_hosts,
         manners=partner.manners,
-        hosts=partner.invitation.hosts | allowed_hosts,
-        only_hosts=bool(partner.invitation.hosts),
     )
-    discovery = yield from discover(target, wanted=(partner.version or "",))
+    try:
+        discovery = yield from discover(target, wanted=(partner.version or "",))
+    except HandshakeError as error:
+        if not repeated or error.http_status != _UNAUTHORIZED:
+            raise
+        discovery = _known(partner)
     _require(discovery, front.required_modules)
     url = _credentials_url(discovery.endpoints)
     yield Rotating(inbound_token)
@@ -224,6 +231,12 @@ def check_invitation(
     Raises:
         HandshakeError: 2001, naming the party or the host.
     """
+    _check_parties(invitation, credentials)
+    if invitation.hosts and host_of(credentials.url) not in invitation.hosts | allowed_hosts:
+        raise _refused("url: its host is not one that the invitation names")
+
+
+def _check_parties(invitation: Invitation, credentials: Credentials) -> None:
     presented = {(role.party, role.role) for role in credentials.roles}
     for party, role in invitation.roles:
         if not any(party == theirs and role in {None, as_role} for theirs, as_role in presented):
@@ -233,14 +246,36 @@ def check_invitation(
     strangers = sorted({str(party) for party, _ in presented if invited and party not in invited})
     if strangers:
         raise _refused(f"the invitation does not cover {', '.join(strangers)}")
-    if invitation.hosts and host_of(credentials.url) not in invitation.hosts | allowed_hosts:
-        raise _refused("url: its host is not one that the invitation names")
 
 
 def _check_origin(partner: Partner, url: str, allowed_hosts: frozenset[str]) -> None:
     known = partner.versions_url
     if known and origin_of(url) != origin_of(known) and host_of(url) not in allowed_hosts | partner.invitation.hosts:
         raise _refused("url: is on another origin than the one registered; the operator must allow it first")
+
+
+def _target(
+    partner: Partner,
+    url: str,
+    outbound_token: str,
+    *,
+    allowed_hosts: frozenset[str],
+    manners: Manners,
+    fallback_token: str | None = None,
+) -> Target:
+    """Where to discover, bound to the hosts that the invitation and the operator name."""
+    hosts = partner.invitation.hosts
+    return Target(url, outbound_token, manners, fallback_token, hosts | allowed_hosts, only_hosts=bool(hosts))
+
+
+def _known(partner: Partner) -> Discovery:
+    """What an earlier discovery found."""
+    return Discovery(partner.version or "", partner.versions_url or "", partner.endpoints, partner.manners)
+
+
+def _both_forms(discovery: Discovery) -> tuple[TokenForm, TokenForm]:
+    form = discovery.manners.token_form
+    return form, form.other
 
 
 def _post(

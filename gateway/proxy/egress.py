@@ -166,6 +166,9 @@ class Egress:
             raise refusals.unknown_path("this response_url is unknown or has expired", fault=Fault.BACKEND)
         call.partner, call.version = partner.name, partner.version or ""
         _check_callable(partner)
+        if host_of(callback.url) not in self._offer.hosts(partner):
+            message = f"this response_url leads to a host that {partner.name} no longer has"
+            raise refusals.unknown_path(message, fault=Fault.PARTNER)
         headers = self._head(request, call, partner, "commands", InterfaceRole.SENDER)
         await send_continue(request)
         url = with_query(callback.url, path.query)

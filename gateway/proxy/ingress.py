@@ -19,7 +19,7 @@ from gateway.ocpi.partner import Partner
 from gateway.ocpi.party import Party
 from gateway.ocpi.paths import FunctionalPath
 from gateway.ocpi.timestamps import Clock
-from gateway.ocpi.urls import host_of
+from gateway.ocpi.urls import host_of, path_of
 from gateway.ocpi.vocabulary import METHODS
 from gateway.proxy import heads, refusals, routing
 from gateway.proxy.answers import BackendLinks, Seal, head_of, sealed_in, with_query
@@ -133,10 +133,14 @@ class Ingress:
         return await self._exchange.carry(
             request,
             call,
-            url=with_query(callback.url, target.query),
+            url=with_query(self._at_backend(callback.url), target.query),
             headers=self._head(request, call, partner, target),
             answer_head=lambda answer: head_of(answer, call, side=_BACKEND, links=None, secrets=self._offer.secrets),
         )
+
+    def _at_backend(self, url: str) -> str:
+        """A URL that the backend gave; by whatever name it calls itself there, its authorization goes to its host."""
+        return url if host_of(url) == host_of(self._offer.origin) else self._offer.origin + path_of(url)
 
     def _head(self, request: web.BaseRequest, call: Call, partner: Partner, target: FunctionalPath) -> CIMultiDict[str]:
         """The outgoing head: what may travel on, then everything that identifies, each exactly once."""

@@ -1,28 +1,31 @@
 """What each change of a registration does to the records: everything of it in one transaction, with its audit row.
 
 `Ledger` is bound to one transaction. Changes of one partner are serialised by comparing its revision: whoever comes
-second finds that it moved and gives up without having written anything (handshake.md, Concurrency).
+second finds that it moved and gives up without having written anything (handshake.md, Concurrency). A revision that
+moved only because a token was proved, an answer delivered or a note taken hinders nobody.
 """
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, update
 
 from gateway.ocpi import lifecycle
 from gateway.ocpi.credentials import Credentials
 from gateway.ocpi.discovery import Discovery
 from gateway.ocpi.errors import GatewayError, InternalError, OperatorError, PartnerError
 from gateway.ocpi.lifecycle import Change, next_state
-from gateway.ocpi.partner import Invitation
+from gateway.ocpi.partner import Invitation, Partner
 from gateway.ocpi.party import Party
 from gateway.ocpi.timestamps import EPOCH
+from gateway.ocpi.urls import origin_of
 from gateway.ocpi.vocabulary import PartnerState, TokenForm, TokenKind, TokenState
 from gateway.store import inbound, outbound, profile, tables
 from gateway.store.inbound import Lifetimes
-from gateway.store.records import PartnerRecord, current_revision, read_by_id, read_by_name
+from gateway.store.records import ACTIVE, PartnerRecord, current_revision, read_by_id, read_by_name
 from gateway.store.vault import Vault
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -147,6 +150,9 @@ class Ledger:
         record = self.ensure(name)
         partner_id = record.partner.id
         self._move(record, lifecycle.Started())
+        if not self._goes_on(record, versions_url, invitation_token):
+            inbound.withdraw_unconfirmed(self._connection, partner_id, now=self._now)
+        self._withdraw_demands(record)
         outbound.keep_invitation(
             self._connection, self._vault, partner_id=partner_id, token=invitation_token, now=self._now
         )
@@ -178,6 +184,7 @@ class Ledger:
             case lifecycle.Accepted(credentials, discovery, inbound_token):
                 self._adopt(partner_id, credentials, discovery, must_own_all=True)
                 self._add_pending(partner_id, inbound_token, provable=True)
+                outbound.forget(self._connection, partner_id, TokenKind.INVITATION)
                 inbound.answered(self._connection, partner_id=partner_id)
                 self._set(partner_id, registered_at=self._now)
             case lifecycle.Renewed(credentials, discovery, inbound_token):
@@ -223,11 +230,12 @@ class Ledger:
         self._set(record.partner.id, revision=self._advance())
         self._audit(record, "answer delivered", {})
 
-    def outbound_proved(self, record: PartnerRecord) -> None:
-        """The partner accepted the token we call it with: the one before is forgotten."""
-        outbound.forget_previous(self._connection, record.partner.id)
-        self._set(record.partner.id, revision=self._advance())
-        self._audit(record, "new outbound token accepted", {})
+    def outbound_proved(self, record: PartnerRecord, *, accepted_token: str) -> None:
+        """The partner accepted this token: where it is the one we call it with now, the one before is forgotten."""
+        partner_id = record.partner.id
+        if outbound.forget_previous(self._connection, self._vault, partner_id, accepted_token):
+            self._set(partner_id, revision=self._advance())
+            self._audit(record, "new outbound token accepted", {})
 
     def suspend(self, record: PartnerRecord, *, suspended: bool) -> None:
         """Stop or restart all traffic of a partner; its tokens stay."""
@@ -239,18 +247,39 @@ class Ledger:
         self._set(record.partner.id, note=str(error), revision=self._advance())
         self._audit(record, "handshake failed", {"reason": error.message})
 
+    def _goes_on(self, record: PartnerRecord, versions_url: str, invitation_token: str) -> bool:
+        """Whether a registration is with the platform and the TOKEN_A of the one before."""
+        known = record.partner.versions_url
+        kept = {token.fingerprint for token in record.outbound_tokens if token.kind is TokenKind.INVITATION}
+        same_platform = known is not None and origin_of(known) == origin_of(versions_url)
+        return same_platform and self._vault.fingerprint(invitation_token) in kept
+
+    def _withdraw_demands(self, record: PartnerRecord) -> None:
+        """What we demanded of whom we invited doesn't bind whom we register with; a TOKEN_A it bound goes with it."""
+        if record.partner.invitation == Invitation():
+            return
+        inbound.revoke(self._connection, record.partner.id, now=self._now, by="replaced", kinds=(TokenKind.INVITATION,))
+        self._set(record.partner.id, invited_roles=[], invited_hosts=[])
+
     def _move(self, record: PartnerRecord, change: Change) -> None:
-        partner = record.partner
-        state = next_state(partner.state, change)
+        """Take the partner to its next state, if nothing but proofs and notes of it changed since it was read."""
+        state = next_state(record.partner.state, change)
+        if self._swap(record.partner, state):
+            return
+        present = read_by_id(self._connection, self._vault, record.partner.id)
+        bookkeeping = not isinstance(change, _EXACT) and _is_same_registration(record, present)
+        if not (bookkeeping and self._swap(present.partner, state)):
+            raise ConcurrentChangeError(
+                f"partner {record.partner.name!r} was changed by somebody else meanwhile", remedy="Try again"
+            )
+
+    def _swap(self, partner: Partner, state: PartnerState) -> bool:
         moved = self._connection.execute(
             update(tables.partner)
             .where(tables.partner.c.id == partner.id, tables.partner.c.revision == partner.revision)
             .values(state=state, revision=self._advance(), note=None)
         )
-        if moved.rowcount != 1:
-            raise ConcurrentChangeError(
-                f"partner {partner.name!r} was changed by somebody else meanwhile", remedy="Try again"
-            )
+        return moved.rowcount == 1
 
     def _advance(self) -> int:
         self._connection.execute(update(tables.store_state).values(revision=tables.store_state.c.revision + 1))
@@ -271,10 +300,7 @@ class Ledger:
         )
 
     def _prove(self, partner_id: int, inbound_token: str) -> None:
-        row = tables.inbound_token.c
-        token_id = self._connection.execute(
-            select(row.id).where(row.digest == self._vault.digest(inbound_token))
-        ).scalar_one()
+        token_id = inbound.id_of(self._connection, self._vault, inbound_token)
         inbound.prove(self._connection, token_id, partner_id=partner_id, now=self._now, grace=self._lifetimes.grace)
 
     def _adopt(
@@ -314,7 +340,7 @@ class Ledger:
         inbound.revoke(self._connection, partner_id, now=self._now, by=by)
         outbound.forget(self._connection, partner_id, *TokenKind)
         profile.forget(self._connection, partner_id)
-        self._set(partner_id, version=None, versions_url=None)
+        self._set(partner_id, version=None, versions_url=None, invited_roles=[], invited_hosts=[])
 
     def _audit(self, record: PartnerRecord, action: str, detail: Mapping[str, Any]) -> None:
         self._connection.execute(
@@ -343,6 +369,18 @@ ACTIONS: Mapping[type[Change], str] = {
     lifecycle.Unregistered: "unregistered",
     lifecycle.Revoked: "revoked",
 }
+
+
+#: Changes that precede a request of ours: two processes may be about to send the same token, and one must give up.
+_EXACT: Final = (lifecycle.Prepared, lifecycle.Rotating)
+
+
+def _is_same_registration(record: PartnerRecord, present: PartnerRecord) -> bool:
+    """Whether at most proofs, deliveries and notes came between: no new token in either direction, nothing adopted."""
+    then, now = (replace(each.partner, revision=0, previous_outbound_token=None) for each in (record, present))
+    before, after = ({t.fingerprint for t in each.outbound_tokens if t.state == ACTIVE} for each in (record, present))
+    known = {token.id for token in record.inbound_tokens}
+    return then == now and before == after and known.issuperset(t.id for t in present.inbound_tokens)
 
 
 def _described(change: Change, vault: Vault) -> dict[str, Any]:

@@ -57,6 +57,8 @@ class Store:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._engine = _make_engine(url, busy_seconds)
         self._transactions: set[asyncio.Future[Any]] = set()
+        #: What the newest write failed of; None since one succeeded. Readiness tells of it.
+        self.trouble: StoreUnavailableError | None = None
         #: SQLite lets in one writer at a time and makes the others sleep and try again. Those of one process wait for
         #: their turn here instead, which costs a microsecond.
         self._turn: AbstractAsyncContextManager[None] = asyncio.Lock() if self.is_sqlite else nullcontext()
@@ -77,7 +79,13 @@ class Store:
         Raises:
             StoreUnavailableError: with the cause in words; nothing was kept.
         """
-        return await self._unbroken(work, writing=True)
+        try:
+            done = await self._unbroken(work, writing=True)
+        except StoreUnavailableError as error:
+            self.trouble = error
+            raise
+        self.trouble = None
+        return done
 
     async def close(self) -> None:
         """Let transactions under way end, then close every connection."""
@@ -94,11 +102,11 @@ class Store:
 
     async def _run(self, work: Callable[[Connection], T], *, writing: bool) -> T:
         try:
-            async with self._turn, self._engine.connect() as connection:
+            async with self._turn if writing else nullcontext(), self._engine.connect() as connection:
                 await connection.execution_options(writing=writing)
                 async with connection.begin():
                     return await connection.run_sync(work)
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, OSError) as error:  # drivers of servers let socket errors through
             raise _unavailable(error) from error
 
 
@@ -106,7 +114,9 @@ def _make_engine(url: str, busy_seconds: float) -> AsyncEngine:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         try:
-            return create_async_engine(parsed.set(drivername="postgresql+asyncpg"), pool_pre_ping=True)
+            return create_async_engine(
+                parsed.set(drivername="postgresql+asyncpg"), pool_pre_ping=True, hide_parameters=True
+            )
         except ModuleNotFoundError:
             raise OperatorError(
                 "PostgreSQL needs the package asyncpg", remedy="Install it: pip install 'ocpi-gateway[postgres]'"
@@ -115,7 +125,9 @@ def _make_engine(url: str, busy_seconds: float) -> AsyncEngine:
         _make_folder(Path(parsed.database).parent)
         _try_opening(parsed.database)
     engine = create_async_engine(
-        parsed.set(drivername="sqlite+aiosqlite"), connect_args={"timeout": busy_seconds, "isolation_level": None}
+        parsed.set(drivername="sqlite+aiosqlite"),
+        connect_args={"timeout": busy_seconds, "isolation_level": None},
+        hide_parameters=True,
     )
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
@@ -152,7 +164,7 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
 
-def _unavailable(error: SQLAlchemyError | sqlite3.Error) -> StoreUnavailableError:
+def _unavailable(error: Exception) -> StoreUnavailableError:
     said = str(error.orig if isinstance(error, DBAPIError) else error).lower()
     for mark, cause, remedy in _CAUSES:
         if mark in said:

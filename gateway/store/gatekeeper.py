@@ -15,9 +15,11 @@ from sqlalchemy import Connection, select
 from gateway.ocpi.admission import Admission, Area, admit
 from gateway.ocpi.authorization import candidates
 from gateway.ocpi.errors import PartnerError
+from gateway.ocpi.lifecycle import Unregistered
 from gateway.ocpi.timestamps import Clock
 from gateway.ocpi.vocabulary import TokenState
 from gateway.store import tables
+from gateway.store.changes import ACTIONS
 from gateway.store.directory import Directory, Holder
 from gateway.store.engine import Store, StoreUnavailableError
 from gateway.store.vault import Vault
@@ -167,7 +169,7 @@ class Gatekeeper:
 _MAX_DIGESTS: Final = 500
 
 #: The reason kept with tokens that a DELETE revoked.
-UNREGISTERED: Final = "unregistered"
+UNREGISTERED: Final = ACTIONS[Unregistered]
 
 
 class _Budget:

@@ -105,6 +105,12 @@ def pending_token(connection: Connection, vault: Vault, *, partner_id: int, now:
     return vault.keyring.unseal(sealed, binding=binding_of(_table, row.id, partner_id)).decode()
 
 
+def id_of(connection: Connection, vault: Vault, token: str) -> str:
+    """The id of a token's row, which must exist."""
+    row_id: str = connection.execute(select(_table.c.id).where(_table.c.digest == vault.digest(token))).scalar_one()
+    return row_id
+
+
 def confirm(connection: Connection, vault: Vault, token: str) -> None:
     """The partner confirmed a token we sent: from now on any use proves it, and it has no deadline."""
     confirmed = update(_table).where(_table.c.digest == vault.digest(token), _table.c.state == TokenState.PENDING)
@@ -167,6 +173,18 @@ def revoke(
         )
     ).scalars()
     _revoke_rows(connection, list(rows), now=now, by=by)
+
+
+def withdraw_unconfirmed(connection: Connection, partner_id: int, *, now: datetime) -> None:
+    """End tokens that were made to send and that nobody confirmed: meant for another (handshake.md, rule 4)."""
+    rows = connection.execute(
+        select(_table.c.id).where(
+            _of(partner_id, TokenKind.CREDENTIALS),
+            _table.c.state == TokenState.PENDING,
+            _table.c.provable.is_(False),
+        )
+    ).scalars()
+    _revoke_rows(connection, list(rows), now=now, by="replaced")
 
 
 def _revoke_rows(connection: Connection, ids: Sequence[str], *, now: datetime, by: str) -> None:

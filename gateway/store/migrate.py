@@ -32,13 +32,14 @@ def migrate(connection: Connection) -> tuple[str | None, str]:
     Raises:
         OperatorError: the database was written by a newer program.
     """
-    before = _schema_of(connection)
+    before = schema_of(connection)
     if before != SCHEMA:
         _upgrade(connection, before)
     return before, SCHEMA
 
 
-def _schema_of(connection: Connection) -> str | None:
+def schema_of(connection: Connection) -> str | None:
+    """The schema that a database has; None where it is new."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     version: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()

@@ -3,7 +3,7 @@
 import secrets
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, delete, insert, select, update
+from sqlalchemy import Connection, and_, delete, insert, or_, select, update
 
 from gateway.ocpi.vocabulary import TokenKind
 from gateway.store import tables
@@ -31,16 +31,33 @@ def invitation(connection: Connection, vault: Vault, partner_id: int) -> str | N
 
 
 def replace(connection: Connection, vault: Vault, *, partner_id: int, token: str, now: datetime) -> None:
-    """Call the partner with a new token; the one it replaces is kept until the new one has worked once."""
+    """Call the partner with a new token; the last one that worked is kept until the new one has worked once.
+
+    While a former one is kept, the present one is unproved: it goes, and the former stays, however often a PUT is
+    repeated (handshake.md, RU7 and I1). A token that is known already is written anew and replaces nothing else.
+    """
     of_partner = and_(_table.c.partner_id == partner_id, _table.c.kind == TokenKind.CREDENTIALS)
-    connection.execute(delete(_table).where(of_partner, _table.c.state == PREVIOUS))
+    former = connection.execute(select(_table.c.id).where(of_partner, _table.c.state == PREVIOUS)).first()
+    goes = _table.c.fingerprint == vault.fingerprint(token)
+    if former is not None:
+        goes = or_(goes, _table.c.state == ACTIVE)
+    connection.execute(delete(_table).where(of_partner, goes))
     connection.execute(update(_table).where(of_partner).values(state=PREVIOUS))
     _insert(connection, vault, partner_id=partner_id, token=token, kind=TokenKind.CREDENTIALS, now=now)
 
 
-def forget_previous(connection: Connection, partner_id: int) -> None:
-    """The present token has worked: the one before is never used again (handshake.md, I8)."""
-    connection.execute(delete(_table).where(_table.c.partner_id == partner_id, _table.c.state == PREVIOUS))
+def forget_previous(connection: Connection, vault: Vault, partner_id: int, accepted_token: str) -> bool:
+    """This token has worked: if it is the present one, the one before is never used again (handshake.md, I8).
+
+    Returns:
+        Whether one was forgotten.
+    """
+    of_partner = and_(_table.c.partner_id == partner_id, _table.c.kind == TokenKind.CREDENTIALS)
+    present = connection.execute(select(_table.c.fingerprint).where(of_partner, _table.c.state == ACTIVE)).scalar()
+    if present != vault.fingerprint(accepted_token):
+        return False
+    forgotten = connection.execute(delete(_table).where(of_partner, _table.c.state == PREVIOUS))
+    return forgotten.rowcount > 0
 
 
 def forget(connection: Connection, partner_id: int, *kinds: TokenKind) -> None:

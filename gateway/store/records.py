@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Table, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, select
 
 from gateway.ocpi.partner import CredentialsRole, Endpoint, Invitation, Manners, Partner
 from gateway.ocpi.party import Party
 from gateway.ocpi.vocabulary import InterfaceRole, PartnerState, TokenForm, TokenKind, TokenState
 from gateway.store import tables
-from gateway.store.vault import Sealed, Vault
+from gateway.store.vault import Sealed, Vault, WrongKeyError
 
 #: States of `outbound_token`.
 ACTIVE = "active"
@@ -55,7 +55,11 @@ class OutboundToken:
 
 @dataclass(frozen=True, slots=True)
 class PartnerRecord:
-    """A partner with its tokens."""
+    """A partner with its tokens.
+
+    Attributes:
+        broken: why its outbound token can't be read; it then can't be called, and everything else goes on.
+    """
 
     partner: Partner
     inbound_tokens: tuple[InboundToken, ...]
@@ -63,6 +67,7 @@ class PartnerRecord:
     note: str = ""
     created_at: datetime | None = None
     registered_at: datetime | None = None
+    broken: str = ""
 
 
 def current_revision(connection: Connection) -> int:
@@ -98,50 +103,75 @@ def _assemble(connection: Connection, vault: Vault, wanted: Select[Any]) -> list
     ids = [row.id for row in rows]
     roles = _children(connection, tables.credentials_role, ids, order=("position",))
     endpoints = _children(connection, tables.endpoint, ids, order=("identifier", "role"))
-    inbound = _children(connection, tables.inbound_token, ids, order=("created_at",))
+    alive = tables.inbound_token.c.state != TokenState.REVOKED
+    inbound = _children(connection, tables.inbound_token, ids, order=("created_at",), only=alive)
     outbound = _children(connection, tables.outbound_token, ids, order=("created_at",))
     return [
-        PartnerRecord(
-            _partner(row, roles[row.id], endpoints[row.id], outbound[row.id], vault),
-            tuple(_inbound(token) for token in inbound[row.id] if token.state != TokenState.REVOKED),
-            tuple(
-                OutboundToken(TokenKind(token.kind), token.state, token.fingerprint, token.created_at)
-                for token in outbound[row.id]
-            ),
-            row.note or "",
-            row.created_at,
-            row.registered_at,
-        )
+        _record(row, roles[row.id], endpoints[row.id], inbound[row.id], outbound=outbound[row.id], vault=vault)
         for row in rows
     ]
 
 
+def _record(
+    row: Row[Any],
+    roles: Sequence[Row[Any]],
+    endpoints: Sequence[Row[Any]],
+    inbound: Sequence[Row[Any]],
+    *,
+    outbound: Sequence[Row[Any]],
+    vault: Vault,
+) -> PartnerRecord:
+    broken = ""
+    try:
+        tokens = _unsealed(row.id, outbound, vault)
+    except WrongKeyError as error:
+        tokens, broken = {}, str(error)
+    return PartnerRecord(
+        _partner(row, roles, endpoints, tokens),
+        tuple(_inbound(token) for token in inbound),
+        tuple(
+            OutboundToken(TokenKind(token.kind), token.state, token.fingerprint, token.created_at) for token in outbound
+        ),
+        row.note or "",
+        row.created_at,
+        row.registered_at,
+        broken,
+    )
+
+
+def _unsealed(partner_id: int, outbound: Sequence[Row[Any]], vault: Vault) -> dict[str, str]:
+    """The tokens that we call a partner with, by state."""
+    return {
+        token.state: vault.keyring.unseal(
+            Sealed(token.seal_key, token.sealed), binding=binding_of(tables.outbound_token, token.id, partner_id)
+        ).decode()
+        for token in outbound
+        if token.kind == TokenKind.CREDENTIALS
+    }
+
+
 def _children(
-    connection: Connection, table: Table, ids: Sequence[int], *, order: Iterable[str]
+    connection: Connection,
+    table: Table,
+    ids: Sequence[int],
+    *,
+    order: Iterable[str],
+    only: ColumnElement[bool] | None = None,
 ) -> Mapping[int, list[Row[Any]]]:
     children: dict[int, list[Row[Any]]] = defaultdict(list)
     for start in range(0, len(ids), 500):  # databases bound the number of parameters
         chunk = ids[start : start + 500]
         query = select(table).where(table.c.partner_id.in_(chunk)).order_by(*(table.c[name] for name in order))
+        if only is not None:
+            query = query.where(only)
         for row in connection.execute(query):
             children[row.partner_id].append(row)
     return children
 
 
 def _partner(
-    row: Row[Any],
-    roles: Sequence[Row[Any]],
-    endpoints: Sequence[Row[Any]],
-    outbound: Sequence[Row[Any]],
-    vault: Vault,
+    row: Row[Any], roles: Sequence[Row[Any]], endpoints: Sequence[Row[Any]], tokens: Mapping[str, str]
 ) -> Partner:
-    tokens = {
-        token.state: vault.keyring.unseal(
-            Sealed(token.seal_key, token.sealed), binding=binding_of(tables.outbound_token, token.id, row.id)
-        ).decode()
-        for token in outbound
-        if token.kind == TokenKind.CREDENTIALS
-    }
     return Partner(
         id=row.id,
         name=row.name,

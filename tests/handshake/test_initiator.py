@@ -19,6 +19,8 @@ from tests.ocpi.dialogue import (
     OUTBOUND_TOKEN,
     VERSIONS_URL,
     credentials,
+    details,
+    endpoint,
     envelope,
     versions,
     written,
@@ -169,6 +171,84 @@ class TestFaults:
         token = platform.tokens_given("POST")[0]
         assert await again.restarted().opens(token)
         assert await again.books.states("acme") == ["active"]
+
+    async def test_sp4_a_registration_completed_meanwhile_by_another_process_is_not_made_half_open(
+        self, gateway, platform
+    ):
+        platform.answers[POST] = lost()
+        await fails(register(gateway))
+        other = gateway.restarted()
+
+        async def spent(_request):
+            platform.answers[POST] = reply(envelope(THEIRS))
+            await other.resume("acme")
+            return reply(envelope(status_code=2000), 405)
+
+        platform.answers[POST] = spent
+        await fails(gateway.resume("acme"))
+
+        partner = await gateway.partner("acme")
+        assert (partner.state, partner.outbound_token) == (S.REGISTERED, OUTBOUND_TOKEN)
+
+    async def test_sp4_a_401_to_one_form_of_the_token_is_no_sign_that_the_post_arrived(self, gateway, platform):
+        async def bare(request):
+            usual = versions({"2.2.1": DETAILS_URL}), details(endpoint("credentials"))
+            return reply(b"", 401) if "Authorization" in request.headers else reply(usual[request.url == DETAILS_URL])
+
+        answers = [reply(b"", 503), reply(envelope(THEIRS))]
+
+        async def post(request):
+            plain = request.headers["Authorization"] == written(INVITATION_TOKEN, TokenForm.PLAIN)
+            return answers.pop(0) if plain else reply(envelope(status_code=2000), 401)
+
+        platform.answers |= {("GET", VERSIONS_URL): bare, ("GET", DETAILS_URL): bare, POST: post}
+        await fails(register(gateway))
+
+        assert (await register(gateway)).state is S.REGISTERED
+
+    @pytest.mark.parametrize(
+        ("invitation_token", "versions_url"),
+        [("their-second-a", VERSIONS_URL), (INVITATION_TOKEN, "https://emsp.example.com:8443/ocpi/versions")],
+    )
+    async def test_a_token_b_that_was_sent_to_one_platform_is_not_given_to_another(
+        self, gateway, platform, invitation_token, versions_url
+    ):
+        platform.answers[POST] = lost()
+        await fails(register(gateway))
+        platform.answers[POST] = reply(envelope(THEIRS))
+        platform.answers["GET", versions_url] = platform.answers["GET", VERSIONS_URL]
+
+        await gateway.register("acme", invitation_token, versions_url)
+
+        first, second = platform.tokens_given("POST")
+        assert first != second
+        assert not await gateway.opens(first)
+        assert await gateway.opens(second)
+
+    async def test_the_same_token_b_is_sent_where_the_same_command_is_given_again(self, gateway, platform):
+        platform.answers[POST] = lost()
+        await fails(register(gateway))
+        platform.answers[POST] = reply(envelope(THEIRS))
+        await register(gateway)
+
+        first, second = platform.tokens_given("POST")
+        assert first == second
+
+    async def test_a_suspended_partner_is_not_registered_with(self, gateway, platform):
+        platform.answers[POST] = lost()
+        await fails(register(gateway))
+        await gateway.operations.suspend("acme")
+        sent = len(platform.requests)
+
+        with pytest.raises(OperatorError, match="suspended"):
+            await gateway.register("acme", "their-second-a")
+        with pytest.raises(OperatorError, match="suspended"):
+            await gateway.resume("acme")
+
+        assert len(platform.requests) == sent
+        await gateway.operations.resume("acme")
+        platform.answers[POST] = reply(envelope(THEIRS))
+        assert (await gateway.resume("acme")).partner.state is S.REGISTERED
 
     async def test_sp4_a_half_open_partner_becomes_whole_by_its_put(self, gateway, platform):
         platform.answers[POST] = lost()

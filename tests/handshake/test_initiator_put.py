@@ -2,8 +2,11 @@
 
 import pytest
 
+from gateway.ocpi.credentials import read_credentials
+from gateway.ocpi.discovery import Discovery
 from gateway.ocpi.errors import OperatorError
 from gateway.ocpi.flow import HandshakeError
+from gateway.ocpi.lifecycle import Rotated
 from gateway.ocpi.vocabulary import PartnerState, TokenForm
 from tests.handshake.rig import codes, lost, reply, unreachable
 from tests.ocpi.dialogue import (
@@ -88,13 +91,13 @@ class TestRotating:
         first, second = platform.tokens_given("PUT")
         assert first == second
 
-    @pytest.mark.parametrize("refusing", [("GET", VERSIONS_URL), PUT], ids=str)
+    @pytest.mark.parametrize("refusing", [(("GET", VERSIONS_URL), PUT), (PUT,)], ids=str)
     async def test_su3_where_they_replaced_their_token_the_partner_is_half_open_and_both_of_ours_work(
         self, whole, platform, refusing
     ):
         platform.answers[PUT] = lost()
         await fails(whole.rotate("acme"))
-        platform.answers[refusing] = reply(b"", 401)
+        platform.answers |= dict.fromkeys(refusing, reply(b"", 401))
 
         await fails(whole.rotate("acme"))
 
@@ -104,6 +107,57 @@ class TestRotating:
         await whole.directory.refresh()
         assert await whole.opens(platform.tokens_given("POST")[0])
         assert await whole.opens(platform.tokens_given("PUT")[0])
+
+    @pytest.mark.parametrize(
+        ("refusing", "http_status"), [(("GET", VERSIONS_URL), 403), (("GET", DETAILS_URL), 403), (PUT, 403)], ids=str
+    )
+    async def test_su3_no_other_refusal_makes_the_partner_half_open(self, whole, platform, refusing, http_status):
+        platform.answers[PUT] = lost()
+        await fails(whole.rotate("acme"))
+        platform.answers[refusing] = reply(b"", http_status)
+
+        await fails(whole.rotate("acme"))
+
+        assert (await whole.partner("acme")).state is S.REGISTERED
+
+    async def test_su3_a_rotation_that_another_process_completed_meanwhile_is_not_made_half_open(self, whole, platform):
+        platform.answers[PUT] = lost()
+        await fails(whole.rotate("acme"))
+        other = whole.restarted()
+
+        async def refused(_request):
+            platform.answers[PUT] = reply(envelope(THEIR_NEXT))
+            record = await other.operations.partner("acme")
+            rotated = Rotated(
+                read_credentials(THEIR_NEXT),
+                Discovery("2.2.1", VERSIONS_URL, record.partner.endpoints, record.partner.manners),
+                platform.tokens_given("PUT")[0],
+            )
+            await other.registrar.save("cli", record, rotated)
+            return reply(b"", 401)
+
+        platform.answers[PUT] = refused
+        await fails(whole.rotate("acme"))
+
+        partner = await whole.partner("acme")
+        assert (partner.state, partner.outbound_token) == (S.REGISTERED, NEXT_OUTBOUND_TOKEN)
+
+    async def test_a_suspended_partner_is_not_rotated(self, whole, platform):
+        await whole.operations.suspend("acme")
+        sent = len(platform.requests)
+
+        with pytest.raises(OperatorError, match="suspended") as refused:
+            await whole.rotate("acme")
+
+        assert "partner resume acme" in refused.value.remedy
+        assert len(platform.requests) == sent
+
+    async def test_hosts_of_an_invitation_that_was_not_used_do_not_bind_a_rotation(self, gateway, platform):
+        await gateway.operations.invite("acme", hosts=["other.example.org"])
+        await register(gateway)
+        platform.answers[PUT] = reply(envelope(THEIR_NEXT))
+
+        assert (await gateway.rotate("acme")).partner.outbound_token == NEXT_OUTBOUND_TOKEN
 
     async def test_a_first_put_that_is_refused_leaves_the_partner_registered(self, whole, platform):
         platform.answers[PUT] = reply(b"", 401)

@@ -12,7 +12,14 @@ from gateway.ocpi.party import Party
 from gateway.ocpi.vocabulary import PartnerState
 from gateway.store.changes import UnknownPartnerError
 from tests.handshake.rig import reply, token_in
-from tests.ocpi.dialogue import INVITATION_TOKEN, VERSIONS_URL, credentials
+from tests.ocpi.dialogue import (
+    CREDENTIALS_URL,
+    INVITATION_TOKEN,
+    NEXT_OUTBOUND_TOKEN,
+    VERSIONS_URL,
+    credentials,
+    envelope,
+)
 
 
 @pytest.fixture
@@ -105,6 +112,7 @@ async def test_the_trail_tells_who_did_what_when_oldest_first(operations, gatewa
 
 async def test_a_partner_is_described_with_fingerprints_and_no_token(operations, gateway, platform):
     await gateway.register("acme", INVITATION_TOKEN)
+    platform.answers["PUT", CREDENTIALS_URL] = reply(envelope(credentials(NEXT_OUTBOUND_TOKEN)))
     await gateway.rotate("acme")
     shown = describe(await operations.partner("acme"))
 
@@ -121,6 +129,7 @@ async def test_a_partner_is_described_with_fingerprints_and_no_token(operations,
     text = json.dumps([shown, [row.document() for row in await operations.audit(None)]])
     for token in (
         INVITATION_TOKEN,
+        NEXT_OUTBOUND_TOKEN,
         credentials()["token"],
         *platform.tokens_given("POST"),
         *platform.tokens_given("PUT"),

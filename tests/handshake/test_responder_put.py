@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.ocpi.party import Party
 from gateway.ocpi.vocabulary import PartnerState
 from gateway.store.gatekeeper import Refusal, UnauthenticatedError
 from tests.handshake.partners import THEIR_NEXT, THEIRS, everything, invited, registered
@@ -9,6 +10,7 @@ from tests.handshake.rig import codes, lost, reply, token_in, unreachable
 from tests.ocpi.dialogue import (
     DETAILS_URL,
     NEXT_OUTBOUND_TOKEN,
+    OUTBOUND_TOKEN,
     VERSIONS_URL,
     credentials,
     versions,
@@ -99,6 +101,56 @@ class TestPutFaults:
         platform.answers["GET", "https://new.example.com/versions"] = platform.answers["GET", VERSIONS_URL]
 
         assert codes(await gateway.presents("PUT", token, moved)) == (200, 1000)
+
+    async def test_a_put_with_parties_outside_the_invitation_is_2001_and_changes_nothing(self, gateway):
+        invitation_token = await invited(gateway, roles=[(Party("DE", "ABC"), "EMSP")])
+        token = token_in(await gateway.presents("POST", invitation_token, THEIRS))
+        assert await gateway.opens(token)
+        before = await everything(gateway)
+
+        stranger = credentials(NEXT_OUTBOUND_TOKEN, VERSIONS_URL, "FR-ZZZ")
+        assert codes(await gateway.presents("PUT", token, stranger)) == (200, 2001)
+
+        assert await everything(gateway) == before
+
+    async def test_ru7_the_token_that_last_worked_survives_puts_that_are_repeated(self, gateway):
+        token = await registered(gateway)
+        for presented in (THEIR_NEXT, THEIR_NEXT, credentials("their-third-token")):
+            assert codes(await gateway.presents("PUT", token, presented)) == (200, 1000)
+
+        partner = await gateway.partner("acme")
+        assert (partner.outbound_token, partner.previous_outbound_token) == ("their-third-token", OUTBOUND_TOKEN)
+
+    async def test_a_proof_while_a_put_is_open_is_no_conflict(self, gateway, platform):
+        token = await registered(gateway)
+        fresh = token_in(await gateway.presents("PUT", token, THEIR_NEXT))
+        other = gateway.restarted()
+
+        async def meanwhile(_request):
+            def work(ledger):
+                ledger.outbound_proved(ledger.partner("acme"), accepted_token=NEXT_OUTBOUND_TOKEN)
+
+            await other.registrar.write("gateway", work)
+            assert await other.opens(fresh)
+            return reply(versions({"2.2.1": DETAILS_URL}))
+
+        platform.answers["GET", VERSIONS_URL] = meanwhile
+
+        assert codes(await gateway.presents("PUT", token, THEIR_NEXT)) == (200, 1000)
+
+    async def test_a_second_put_meanwhile_to_another_process_wins_and_the_first_is_409(self, gateway, platform):
+        token = await registered(gateway)
+        usual, other, seen = platform.answers["GET", VERSIONS_URL], gateway.restarted(), []
+
+        async def meanwhile(_request):
+            platform.answers["GET", VERSIONS_URL] = usual
+            seen.append(codes(await other.presents("PUT", token, THEIR_NEXT)))
+            return usual
+
+        platform.answers["GET", VERSIONS_URL] = meanwhile
+
+        assert codes(await gateway.presents("PUT", token, THEIR_NEXT)) == (409, 2000)
+        assert seen == [(200, 1000)]
 
     async def test_ru8_a_second_put_meanwhile_is_409(self, gateway, platform):
         token = await registered(gateway)

@@ -1,6 +1,7 @@
 """The address policy: what is refused by its spelling, by its resolution, and by its final address."""
 
 import asyncio
+import ipaddress
 import socket
 from ipaddress import ip_address, ip_network
 
@@ -14,7 +15,6 @@ from gateway.net.address import (
     GuardedResolver,
     UrlRefusedError,
     calling,
-    same_host_or_allowed,
 )
 from gateway.net.client import partner_client
 from gateway.net.failures import FAILURES, explain
@@ -310,9 +310,9 @@ async def test_a_name_without_an_address_does_not_resolve():
         await GuardedResolver(STRICT, NamesLeadTo()).resolve("partner.example", 443)
 
 
-def test_an_endpoint_has_to_be_on_a_host_that_its_partner_is_bound_to():
-    bound = frozenset({"Partner.example", "files.partner.example"})
-    assert same_host_or_allowed("https://PARTNER.example:443/x", bound)
-    assert same_host_or_allowed("https://files.partner.example/x", bound)
-    assert not same_host_or_allowed("https://partner.example.evil.example/x", bound)
-    assert not same_host_or_allowed("https://evil.example/partner.example", bound)
+def test_a_rule_for_a_partner_holds_whatever_the_letter_case_of_its_name():
+    rule = AllowRule(ipaddress.ip_network("10.0.0.0/8"), partner="Acme")
+
+    assert rule.covers(host="emsp.example", port=443, partner="acme")
+    assert not rule.covers(host="emsp.example", port=443, partner="other")
+    assert not rule.covers(host="emsp.example", port=443, partner=None)

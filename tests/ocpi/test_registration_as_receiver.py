@@ -242,6 +242,14 @@ class TestRenewing:
 
         renewing(partner=partner, url=moved, **options).expects("GET", moved, BASE64)
 
+    @pytest.mark.parametrize(
+        ("invited", "says"), [(["FR-ZZZ"], "FR-ZZZ, which is not among"), (["DE-ABC:CPO"], "DE-ABC:CPO")]
+    )
+    def test_parties_outside_the_invitation_are_2001_before_anything_is_fetched(self, invited, says):
+        partner = replace(REGISTERED, invitation=inviting(*invited).invitation)
+
+        renewing(partner=partner).is_refused(INVALID, step=READ_CREDENTIALS, says=says)
+
     def test_another_path_on_the_same_origin_is_fine(self):
         moved = "https://EMSP.example.com:443/v2/versions"
 

@@ -24,6 +24,7 @@ from gateway.ocpi.registration import (
 )
 from gateway.ocpi.vocabulary import InterfaceRole, PartnerState
 from tests.ocpi.dialogue import (
+    ABSENT,
     BASE64,
     CREDENTIALS_URL,
     DETAILS_URL,
@@ -70,8 +71,8 @@ REGISTERED = Partner(
 )
 
 
-def initiating(*, front=FRONT, resumed=False, found=FOUND):
-    flow = initiate(front, Target(VERSIONS_URL, INVITATION_TOKEN), inbound_token=INBOUND_TOKEN, resumed=resumed)
+def initiating(*, front=FRONT, found=FOUND):
+    flow = initiate(front, Target(VERSIONS_URL, INVITATION_TOKEN), inbound_token=INBOUND_TOKEN)
     return (
         dialogue(flow, token=INVITATION_TOKEN)
         .expects("GET", VERSIONS_URL, BASE64)
@@ -152,15 +153,6 @@ class TestRegistering:
 
         assert refused.http_status == 401
         assert not refused.outcome_unknown
-
-    def test_a_resumed_post_refused_401_is_not_tried_in_another_form(self):
-        (
-            initiating(resumed=True)
-            .saves(Prepared)
-            .expects("POST", CREDENTIALS_URL, BASE64)
-            .replies(b"", 401)
-            .is_refused(UNUSABLE, step=POST_CREDENTIALS)
-        )
 
     @pytest.mark.parametrize("http_status", [307, 308])
     def test_a_post_redirected_to_the_slash_variant_is_sent_there_once(self, http_status):
@@ -342,6 +334,22 @@ class TestRotating:
         talk.is_refused(UNUSABLE, step=PUT_CREDENTIALS)
 
         assert [type(change) for change in talk.saved] == [Rotating]
+
+    def test_a_repeated_put_goes_to_the_known_endpoint_where_discovery_is_refused_401(self):
+        talk = dialogue(rotate(FRONT, REGISTERED, inbound_token=INBOUND_TOKEN, repeated=True))
+        for form in (BASE64, PLAIN, ABSENT):
+            talk.expects("GET", VERSIONS_URL, form).replies(b"", 401)
+        talk.saves(Rotating).expects("PUT", CREDENTIALS_URL, BASE64, body=OURS).replies(b"", 401)
+
+        assert talk.is_refused(UNUSABLE, step=PUT_CREDENTIALS).http_status == 401
+
+    def test_a_first_put_is_not_sent_where_discovery_is_refused(self):
+        talk = rotating()
+        for form in (BASE64, PLAIN, ABSENT):
+            talk.expects("GET", VERSIONS_URL, form).replies(b"", 401)
+        talk.is_refused(UNUSABLE, step=GET_VERSIONS)
+
+        assert talk.saved == []
 
     def test_a_lost_answer_leaves_the_outcome_unknown(self):
         assert self.to_the_put().fails(sent=True).is_refused(UNUSABLE, step=PUT_CREDENTIALS).outcome_unknown

@@ -276,6 +276,15 @@ async def test_any_other_response_url_of_the_backend_is_kept_and_leads_back_agai
         rig.configure()
 
 
+async def test_the_backends_authorization_never_goes_to_another_host_than_the_backends(rig):
+    async with wire.other_end() as elsewhere:
+        url = await sent_to_partner(rig, f"http://localhost:{elsewhere.port}/ocpi/commands/1")
+        await rig.follow(url, "POST", body=b"{}")
+
+        assert elsewhere.requests == []
+        assert rig.backend.last.target == "/ocpi/commands/1"
+
+
 async def test_a_response_url_of_the_backend_on_another_port_is_kept_whole(rig):
     async with wire.other_end() as elsewhere:
         url = await sent_to_partner(rig, f"{elsewhere.url}/ocpi/commands/1")

@@ -19,6 +19,10 @@ PENDING, ACTIVE, GRACE, REVOKED = TokenState
 ABC, XYZ = Party("DE", "ABC"), Party("DE", "XYZ")
 
 
+def accepted(ledger, accepted_token):
+    ledger.outbound_proved(ledger.partner("acme"), accepted_token=accepted_token)
+
+
 class TestInviting:
     async def test_an_invitation_makes_the_partner_and_its_token_a(self, books, clock):
         record = await books.invite("Acme", "token-a", roles=[(ABC, "EMSP"), (XYZ, None)], hosts=["emsp.example.com"])
@@ -139,6 +143,26 @@ class TestRegisteringAsSender:
         assert [token.kind for token in record.outbound_tokens] == [TokenKind.INVITATION]
         assert await books.do(lambda ledger: ledger.kept_invitation(record)) == "their-a"
 
+    async def test_starting_withdraws_an_invitation_of_ours_that_made_demands(self, books):
+        await books.invite("acme", "token-a", roles=[(ABC, None)], hosts=["emsp.example.com"])
+        record = await books.start("acme", "their-a")
+
+        assert record.partner.invitation == Invitation()
+        assert await books.state_of("token-a") == REVOKED
+
+    async def test_starting_leaves_an_invitation_of_ours_for_anybody(self, books):
+        await books.invite("acme", "token-a")
+        await books.start("acme", "their-a")
+
+        assert await books.state_of("token-a") == ACTIVE
+
+    async def test_a_token_a_of_theirs_is_forgotten_once_they_registered_with_ours(self, books):
+        await books.invite("acme", "token-a")
+        await books.start("acme", "their-a")
+        record = await books.accept("acme", "token-c")
+
+        assert await books.do(lambda ledger: ledger.kept_invitation(record)) is None
+
     async def test_starting_again_replaces_what_was_given_and_what_was_found_there(self, books):
         await self.start_and_prepare(books)
         record = await books.start("acme", "their-second-a", "https://other.example.com/versions")
@@ -223,19 +247,44 @@ class TestRenewing:
     async def test_the_former_outbound_token_is_forgotten_once_the_new_one_worked(self, books):
         await books.register("acme", "DE-ABC", outbound_token="token-b")
         await books.apply("acme", lifecycle.Renewed(theirs("next-b", "DE-ABC"), FOUND, "next-c"))
-        await books.do(lambda ledger: ledger.outbound_proved(ledger.partner("acme")), actor="gateway")
+        await books.do(lambda ledger: accepted(ledger, "next-b"), actor="gateway")
         record = await books.record("acme")
 
         assert (record.partner.outbound_token, record.partner.previous_outbound_token) == ("next-b", None)
         assert (await books.audit())[-1] == ("gateway", "new outbound token accepted")
 
-    async def test_only_one_former_outbound_token_is_kept(self, books):
+    @pytest.mark.parametrize("accepted_token", ["token-b", "next-b"])
+    async def test_a_token_that_is_not_the_present_one_or_replaced_none_proves_nothing(self, books, accepted_token):
+        await books.register("acme", "DE-ABC", outbound_token="token-b")
+        if accepted_token == "token-b":
+            await books.apply("acme", lifecycle.Renewed(theirs("next-b", "DE-ABC"), FOUND, "next-c"))
+        before, trail = await books.record("acme"), await books.audit()
+        await books.do(lambda ledger: accepted(ledger, accepted_token))
+
+        assert await books.record("acme") == before
+        assert await books.audit() == trail
+
+    async def test_the_same_outbound_token_again_replaces_none(self, books):
+        await books.register("acme", "DE-ABC", outbound_token="token-b")
+        record = await books.apply("acme", lifecycle.Renewed(theirs("token-b", "DE-ABC"), FOUND, "next-c"))
+
+        assert (record.partner.outbound_token, record.partner.previous_outbound_token) == ("token-b", None)
+
+    async def test_the_former_outbound_token_presented_again_is_the_only_one(self, books):
+        await books.register("acme", "DE-ABC", outbound_token="token-b")
+        for number, outbound_token in enumerate(("next-b", "token-b")):
+            change = lifecycle.Renewed(theirs(outbound_token, "DE-ABC"), FOUND, f"next-c{number}")
+            record = await books.apply("acme", change)
+
+        assert (record.partner.outbound_token, record.partner.previous_outbound_token) == ("token-b", None)
+
+    async def test_only_the_outbound_token_that_last_worked_is_kept_beside_the_present_one(self, books):
         await books.register("acme", "DE-ABC", outbound_token="token-b")
         for number in range(3):
             change = lifecycle.Renewed(theirs(f"next-b{number}", "DE-ABC"), FOUND, f"next-c{number}")
             record = await books.apply("acme", change)
 
-        assert record.partner.previous_outbound_token == "next-b1"
+        assert record.partner.previous_outbound_token == "token-b"
         assert len(record.outbound_tokens) == 2
 
     async def test_rotating_makes_the_next_token_work_beside_the_present_one(self, books):
@@ -265,6 +314,12 @@ class TestEnding:
         assert (row.state, row.revoked_by, row.revoked_at) == (REVOKED, ACTIONS[type(change)], clock())
         assert await books.state_of("second-a") == REVOKED
         assert (await books.register("other", "DE-ABC")).partner.parties == (ABC,)
+
+    @pytest.mark.parametrize("change", [lifecycle.Unregistered(), lifecycle.Revoked()])
+    async def test_ending_drops_what_the_invitation_demanded(self, books, change):
+        await books.invite("acme", roles=[(ABC, None)], hosts=["emsp.example.com"])
+
+        assert (await books.apply("acme", change)).partner.invitation == Invitation()
 
     async def test_an_ended_partner_can_be_invited_again(self, books):
         await books.register("acme", "DE-ABC")
