@@ -47,7 +47,7 @@ class TestTheTrail:
             ),
             (
                 lambda: books.do(
-                    lambda ledger: ledger.outbound_proved(ledger.partner("acme"), accepted_token="token-c")
+                    lambda ledger: ledger.outbound_proved(ledger.partner("acme"), accepted_token="token-e")
                 ),
                 "new outbound token accepted",
             ),
