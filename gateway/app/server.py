@@ -17,6 +17,7 @@ from structlog.typing import FilteringBoundLogger as Logger
 
 from gateway import __version__
 from gateway.admin.status import Condition, Readiness, StatusPages
+from gateway.app import outcomes
 from gateway.app.foundation import Foundation, address_policy, handshake_client, make_registrar, open_foundation
 from gateway.app.public import PublicFront
 from gateway.app.surface import CallHandler, Surface
@@ -82,7 +83,16 @@ async def running(config: Config, log: Logger) -> AsyncIterator[tuple[list[Liste
         )
         readiness = Readiness()
         directory = Directory(foundation.store, foundation.vault)
-        watch = Watch(config, foundation.store, directory, readiness=readiness, metrics=metrics, log=log)
+        elsewhere = outcomes.Elsewhere(foundation.store, outcomes.teller(metrics, log))
+        watch = Watch(
+            config,
+            foundation.store,
+            directory,
+            readiness=readiness,
+            metrics=metrics,
+            log=log,
+            on_look=elsewhere.look,
+        )
         await watch.look()
         listeners = await _listen(foundation, directory, readiness=readiness, metrics=metrics, log=log, stack=stack)
         await stack.enter_async_context(watch.watching())
@@ -139,15 +149,8 @@ async def _public_front(
 ) -> PublicFront:
     config, clock = foundation.config, foundation.clock
 
-    def on_outcome(role: str, outcome: str, partner: str, reason: str) -> None:
-        metrics.handshake_ended(role=role, outcome=outcome)
-        if reason:
-            log.warning(Event.HANDSHAKE_FAILED, role=role, outcome=outcome, partner=partner, reason=reason)
-        else:
-            log.info(Event.HANDSHAKE_FINISHED, role=role, outcome=outcome, partner=partner)
-
     client = await stack.enter_async_context(handshake_client(config))
-    registrar = make_registrar(foundation, client, on_outcome=on_outcome)
+    registrar = make_registrar(foundation, client, on_outcome=outcomes.teller(metrics, log))
     timeouts = config.timeouts
     ingress = Ingress(
         config=config,

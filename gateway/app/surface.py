@@ -26,7 +26,6 @@ from gateway.store.gatekeeper import UnauthenticatedError
 
 CallHandler = Callable[[web.BaseRequest, Call], Awaitable[web.StreamResponse]]
 
-_MAX_ID: Final = 128
 _STORE_FAILED: Final = Answer(503, StatusCode.SERVER_ERROR, "temporarily not possible; please try again later")
 _INTERNAL: Final = Answer(500, StatusCode.SERVER_ERROR, "internal error of the gateway; its log has the details")
 
@@ -103,5 +102,5 @@ class Surface:
 
 
 def _id(sent: str | None) -> str:
-    """The id as sent, where it can be passed on; a new one otherwise."""
-    return sent if sent and len(sent) <= _MAX_ID and sent.isascii() and sent.isprintable() else new_id()
+    """The id as sent, where it can be written into a head again; a new one otherwise."""
+    return sent if sent and sent.isascii() and sent.isprintable() else new_id()

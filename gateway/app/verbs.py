@@ -4,11 +4,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from gateway.app.foundation import Foundation, handshake_client, make_registrar, open_foundation
+from gateway.app.outcomes import COMMAND_LINE
 from gateway.config import Config
 from gateway.handshake.operations import Operations
 from gateway.observe.clock import utc_now
-
-_ACTOR = "cli"
 
 
 @asynccontextmanager
@@ -25,7 +24,7 @@ async def operations(config: Config, *, remark: Callable[[str], None]) -> AsyncI
         if foundation.key_made or foundation.migrated[0] != foundation.migrated[1]:
             for line in describe_start(foundation):
                 remark(line)
-        yield Operations(make_registrar(foundation, client, on_outcome=_untold), actor=_ACTOR)
+        yield Operations(make_registrar(foundation, client, on_outcome=_untold), actor=COMMAND_LINE)
 
 
 async def migrate(config: Config) -> tuple[str | None, str]:

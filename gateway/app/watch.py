@@ -14,7 +14,7 @@ from gateway.config import Config
 from gateway.observe.events import Event
 from gateway.observe.metrics import Metrics
 from gateway.ocpi.vocabulary import TokenKind, TokenState
-from gateway.store.directory import Directory
+from gateway.store.directory import NOTHING_READ, Directory
 from gateway.store.engine import Store, StoreUnavailableError
 from gateway.store.records import ACTIVE
 from gateway.store.tables import store_state
@@ -23,7 +23,11 @@ _BACKEND_SECONDS: Final = 5
 
 
 class Watch:
-    """Keeps the partner table fresh and readiness true."""
+    """Keeps the partner table fresh and readiness true.
+
+    Args:
+        on_look: awaited at every look, once the partner table is fresh.
+    """
 
     def __init__(
         self,
@@ -34,6 +38,7 @@ class Watch:
         readiness: Readiness,
         metrics: Metrics,
         log: Logger,
+        on_look: Callable[[], Awaitable[None]],
     ) -> None:
         self._config = config
         self._store = store
@@ -41,12 +46,15 @@ class Watch:
         self._readiness = readiness
         self._metrics = metrics
         self._log = log
+        self._on_look = on_look
+        self._counted = NOTHING_READ
         self._lost: set[Condition] = set()
 
     async def look(self) -> None:
         """Read what changed in the store, and see whether it can be written and every secret in it opens."""
         try:
-            changed = await self._directory.refresh()
+            await self._directory.refresh()
+            await self._on_look()
             await self._store.write(_touch if self._store.trouble else _nothing)
         except StoreUnavailableError as error:
             self._found(Condition.STORE_WRITABLE, Event.STORE_FAILED, Event.STORE_RECOVERED, reason=str(error))
@@ -54,7 +62,8 @@ class Watch:
         self._found(Condition.STORE_WRITABLE, Event.STORE_FAILED, Event.STORE_RECOVERED)
         broken = [f"{record.partner.name}: {record.broken}" for record in self._directory.records() if record.broken]
         self._found(Condition.KEY_VALID, Event.KEY_WRONG, Event.KEY_RIGHT, reason="; ".join(broken))
-        if changed:
+        if self._counted != self._directory.revision:
+            self._counted = self._directory.revision
             self._log.info(Event.DIRECTORY_REFRESHED, partners=sum(1 for _ in self._directory.records()))
             self._count_partners()
 

@@ -5,14 +5,14 @@ from typing import Annotated
 import typer
 
 from gateway.cli.invocation import Invocation, drive
-from gateway.cli.options import AsJson
+from gateway.cli.options import AsJson, read_name
 from gateway.cli.show import show_audit, show_json
 
 
 def audit(
     context: typer.Context,
     *,
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Only of this partner.")] = None,
+    name: Annotated[str | None, typer.Argument(parser=read_name, metavar="NAME", help="Only of this partner.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show who changed what, when; the oldest first."""

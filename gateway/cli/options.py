@@ -11,6 +11,7 @@ from typing import Annotated, Final, NamedTuple
 import typer
 
 from gateway.cli.invocation import STANDARD_INPUT
+from gateway.ocpi.partner import NAME
 from gateway.ocpi.party import Party
 from gateway.ocpi.tokens import MAX_LENGTH, is_well_formed
 from gateway.ocpi.urls import check_url
@@ -24,6 +25,16 @@ class Invited(NamedTuple):
 
     party: Party
     role: str | None
+
+
+def read_name(text: str) -> str:
+    """Read a partner's name."""
+    if not NAME.fullmatch(text):
+        raise typer.BadParameter(
+            f"{text[:64]!r} can't be a partner's name: up to 64 letters, digits, dots, dashes and underscores, "
+            "a letter or digit first"
+        )
+    return text
 
 
 def read_invited(text: str) -> Invited:
@@ -89,5 +100,7 @@ def read_invitation_token(text: str, *, configuration: str | None) -> str:
     return invitation_token
 
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The partner's name here.", show_default=False)]
+Name = Annotated[
+    str, typer.Argument(parser=read_name, metavar="NAME", help="The partner's name here.", show_default=False)
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]

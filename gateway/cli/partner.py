@@ -27,6 +27,8 @@ if TYPE_CHECKING:  # loads the database
     from gateway.handshake.performer import Progress
     from gateway.store.records import PartnerRecord
 
+    Work = Callable[[Operations], Awaitable[PartnerRecord]]
+
 verbs = typer.Typer(help="Partners and their registrations.", no_args_is_help=True)
 
 
@@ -91,12 +93,12 @@ def register(
     invocation: Invocation = context.obj
     progress = _progress(as_json=as_json)
     if versions_url is None and token_a is None:
-        _change(context, lambda operations: operations.resume_registration(name, progress=progress), as_json=as_json)
+        _register(context, lambda operations: operations.resume_registration(name, progress=progress), as_json=as_json)
         return
     if versions_url is None or token_a is None:
         raise typer.BadParameter("give both, or none to resume", param_hint="--versions-url and --token-a")
     invitation_token = read_invitation_token(token_a, configuration=invocation.chosen)
-    _change(
+    _register(
         context,
         lambda operations: operations.register(
             name, versions_url=versions_url, invitation_token=invitation_token, progress=progress
@@ -161,13 +163,26 @@ def revoke(context: typer.Context, name: Name, *, as_json: AsJson = False) -> No
     _change(context, lambda operations: operations.revoke(name), as_json=as_json)
 
 
-def _change(context: typer.Context, work: "Callable[[Operations], Awaitable[PartnerRecord]]", *, as_json: bool) -> None:
+def _register(context: typer.Context, work: "Work", *, as_json: bool) -> None:
+    """Register, and show the partner; its name is called `partner` in the JSON, as `invite` calls it."""
+    document = _done(context, work)
+    if as_json:
+        show_json({"partner": document["name"], **document})
+    else:
+        show_partner(document)
+
+
+def _change(context: typer.Context, work: "Work", *, as_json: bool) -> None:
     """Do it and show the partner as it is then."""
+    (show_json if as_json else show_partner)(_done(context, work))
+
+
+def _done(context: typer.Context, work: "Work") -> dict[str, Any]:
+    """Do it and describe the partner as it is then."""
     from gateway.handshake.operations import describe  # noqa: PLC0415 - loads the database
 
     invocation: Invocation = context.obj
-    document: dict[str, Any] = describe(invocation.perform(work))
-    (show_json if as_json else show_partner)(document)
+    return describe(invocation.perform(work))
 
 
 def _progress(*, as_json: bool) -> "Progress":

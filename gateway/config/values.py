@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 
+from gateway.ocpi.partner import NAME
 from gateway.ocpi.tokens import is_well_formed
 from gateway.ocpi.urls import check_url
 from gateway.ocpi.versions import DIALECTS
@@ -172,5 +173,5 @@ Version = Annotated[str, AfterValidator(_check_version), WithJsonSchema({"type":
 Seconds = Annotated[float, Field(gt=0, le=86400, allow_inf_nan=False)]
 #: The same, where none at all is a choice.
 SecondsOrNone = Annotated[float, Field(ge=0, le=86400, allow_inf_nan=False)]
-PartnerName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+PartnerName = Annotated[str, Field(pattern=f"^{NAME.pattern}$")]
 ModuleName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,36}$"), AfterValidator(_check_module)]

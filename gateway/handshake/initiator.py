@@ -64,8 +64,9 @@ class Initiator:
             _require_traffic(record, "register")
             return record
 
-        record = await self._registrar.write(self._actor, start)
-        return await self._run(record, invitation_token, progress, resuming=False)
+        async with self._registrar.alone_with(name):
+            record = await self._registrar.write(self._actor, start)
+            return await self._run(record, invitation_token, progress, resuming=False)
 
     async def resume(self, name: str, *, progress: Progress) -> PartnerRecord:
         """Go on with an interrupted registration: with the same TOKEN_A and, if it was made, the same TOKEN_B.
@@ -73,16 +74,17 @@ class Initiator:
         Raises:
             OperatorError: there is nothing to resume, or the partner is suspended.
         """
-        record, invitation_token = await self._registrar.store.read(
-            lambda connection: _interrupted(Ledger.reading(connection, self._registrar.vault), name)
-        )
-        _require_traffic(record, "register")
-        if invitation_token is None or record.partner.versions_url is None:
-            raise OperatorError(
-                f"there is no interrupted registration with {name!r}",
-                remedy="Give what the partner sent you: --versions-url and --token-a",
+        async with self._registrar.alone_with(name):
+            record, invitation_token = await self._registrar.store.read(
+                lambda connection: _interrupted(Ledger.reading(connection, self._registrar.vault), name)
             )
-        return await self._run(record, invitation_token, progress, resuming=True)
+            _require_traffic(record, "register")
+            if invitation_token is None or record.partner.versions_url is None:
+                raise OperatorError(
+                    f"there is no interrupted registration with {name!r}",
+                    remedy="Give what the partner sent you: --versions-url and --token-a",
+                )
+            return await self._run(record, invitation_token, progress, resuming=True)
 
     async def rotate(self, name: str, *, progress: Progress) -> PartnerRecord:
         """Give a registered partner a new token of ours by PUT and take its new one.
@@ -91,28 +93,30 @@ class Initiator:
             HandshakeError: it failed; the present tokens of both sides go on working.
             OperatorError: the partner isn't registered, or is suspended.
         """
+        async with self._registrar.alone_with(name):
+            return await self._rotate(name, progress)
+
+    async def _rotate(self, name: str, progress: Progress) -> PartnerRecord:
         registrar = self._registrar
-        record = await registrar.write(self._actor, lambda ledger: ledger.partner(name))
+        record = await self._read(name)
         _require(record, "rotate", PartnerState.REGISTERED)
         _require_traffic(record, "rotate")
-        with registrar.alone_with(record):
-            earlier = await self._pending(record)
-            inbound_token = earlier or registrar.vault.new_token()
-            flow = rotate(
-                registrar.front,
-                record.partner,
-                inbound_token=inbound_token,
-                allowed_hosts=registrar.hosts_of(record.partner.name),
-                repeated=earlier is not None,
-            )
-            saver = _Saver(registrar, self._actor, record, progress)
-            try:
-                await perform(flow, fetch=registrar.fetcher(record.partner.name), save=saver, progress=progress)
-            except GatewayError as error:
-                await self._failed(record, error)
-                if earlier is not None and _says(error, PUT_CREDENTIALS, _REPLACED):
-                    await self._half_open(saver.record, earlier, _PUT_ARRIVED)
-                raise
+        earlier = await self._pending(record)
+        flow = rotate(
+            registrar.front,
+            record.partner,
+            inbound_token=earlier or registrar.vault.new_token(),
+            allowed_hosts=registrar.hosts_of(record.partner.name),
+            repeated=earlier is not None,
+        )
+        saver = _Saver(registrar, self._actor, record, progress)
+        try:
+            await perform(flow, fetch=registrar.fetcher(record.partner.name), save=saver, progress=progress)
+        except GatewayError as error:
+            await self._failed(record, error)
+            if earlier is not None and _says(error, PUT_CREDENTIALS, _REPLACED):
+                await self._half_open(saver.record, earlier, _PUT_ARRIVED)
+            raise
         registrar.on_outcome(ROLE, "rotated", record.partner.name, "")
         return await registrar.reread(record)
 
@@ -123,8 +127,8 @@ class Initiator:
             HandshakeError: the partner couldn't be told; the tokens stay.
         """
         registrar = self._registrar
-        record = await registrar.write(self._actor, lambda ledger: ledger.partner(name))
-        with registrar.alone_with(record):
+        async with registrar.alone_with(name):
+            record = await self._read(name)
             try:
                 await perform(
                     unregister(record.partner),
@@ -154,17 +158,16 @@ class Initiator:
         self, record: PartnerRecord, invitation_token: str, progress: Progress, *, resuming: bool
     ) -> PartnerRecord:
         registrar, partner = self._registrar, record.partner
-        with registrar.alone_with(record):
-            earlier = await self._pending(record)
-            flow = self._flow(record, invitation_token, earlier, resuming=resuming)
-            saver = _Saver(registrar, self._actor, record, progress)
-            try:
-                await perform(flow, fetch=registrar.fetcher(partner.name), save=saver, progress=progress)
-            except GatewayError as error:
-                await self._failed(record, _explained(error, partner.name))
-                if earlier is not None and _says(error, POST_CREDENTIALS, *_SPENT):
-                    await self._half_open(saver.record, earlier, _POST_ARRIVED)
-                raise
+        earlier = await self._pending(record)
+        flow = self._flow(record, invitation_token, earlier, resuming=resuming)
+        saver = _Saver(registrar, self._actor, record, progress)
+        try:
+            await perform(flow, fetch=registrar.fetcher(partner.name), save=saver, progress=progress)
+        except GatewayError as error:
+            await self._failed(record, _explained(error, partner.name))
+            if earlier is not None and _says(error, POST_CREDENTIALS, *_SPENT):
+                await self._half_open(saver.record, earlier, _POST_ARRIVED)
+            raise
         registrar.on_outcome(ROLE, "registered", partner.name, "")
         return await registrar.reread(record)
 
@@ -195,6 +198,10 @@ class Initiator:
         """Say so, unless another process moved the partner meanwhile: what that one reached is better."""
         with suppress(ConcurrentChangeError):
             await self._registrar.save(self._actor, record, HalfOpened(reason, inbound_token))
+
+    async def _read(self, name: str) -> PartnerRecord:
+        vault = self._registrar.vault
+        return await self._registrar.store.read(lambda connection: Ledger.reading(connection, vault).partner(name))
 
     async def _pending(self, record: PartnerRecord) -> str | None:
         registrar = self._registrar

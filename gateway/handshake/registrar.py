@@ -1,7 +1,7 @@
 """What both ends of a handshake share."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -12,7 +12,7 @@ from gateway.ocpi.errors import GatewayError
 from gateway.ocpi.lifecycle import Change
 from gateway.ocpi.registration import Front
 from gateway.ocpi.timestamps import Clock
-from gateway.store.changes import ConcurrentChangeError, Ledger
+from gateway.store.changes import Ledger
 from gateway.store.engine import Store, StoreUnavailableError
 from gateway.store.inbound import Lifetimes
 from gateway.store.records import PartnerRecord, read_by_id
@@ -45,7 +45,6 @@ class Registrar:
     on_outcome: Outcome
     allowed_hosts: Mapping[str, frozenset[str]] = field(default_factory=dict)
     save_again_after_seconds: tuple[float, ...] = (0.5, 1, 2, 4, 8, 16)
-    _busy: set[int] = field(default_factory=set)
 
     def hosts_of(self, name: str) -> frozenset[str]:
         """The hosts that the operator allows a partner beside its own."""
@@ -77,20 +76,11 @@ class Registrar:
         with suppress(StoreUnavailableError):
             await self.write(actor, lambda ledger: ledger.refused(ledger.partner(record.partner.name), error))
 
-    @contextmanager
-    def alone_with(self, record: PartnerRecord) -> Iterator[None]:
-        """Refuse a second handshake with a partner while one is under way in this process.
-
-        Between processes the partner's revision decides, when it comes to saving.
+    def alone_with(self, name: str) -> AbstractAsyncContextManager[None]:
+        """Refuse a second handshake with a partner while one is under way, in this process or another.
 
         Raises:
-            ConcurrentChangeError: one is under way.
+            UnderWayError: one is.
+            StoreUnavailableError: that can't be found out.
         """
-        partner_id = record.partner.id
-        if partner_id in self._busy:
-            raise ConcurrentChangeError("a handshake with this partner is already under way")
-        self._busy.add(partner_id)
-        try:
-            yield
-        finally:
-            self._busy.discard(partner_id)
+        return self.store.claim(name)

@@ -20,6 +20,7 @@ from gateway.ocpi.registration import Flow, accept, renew
 from gateway.ocpi.versions import write_version_details, write_versions
 from gateway.ocpi.vocabulary import InterfaceRole, PartnerState, TokenKind, TokenState
 from gateway.store.changes import ConcurrentChangeError, PartyTakenError
+from gateway.store.claims import UnderWayError
 from gateway.store.directory import Holder
 from gateway.store.gatekeeper import Refusal, UnauthenticatedError
 from gateway.store.records import PartnerRecord
@@ -109,14 +110,15 @@ class Responder:
         """End the registration; requests in flight finish (handshake.md, RD1 to RD4)."""
         holder = await self._present(holder, Area.CREDENTIALS)
         _require_registered(holder)
+        name = holder.partner.name
         try:
-            with self._registrar.alone_with(holder.record):
+            async with self._registrar.alone_with(name):
                 await self._registrar.save(_ACTOR, holder.record, Unregistered())
-        except ConcurrentChangeError:
-            raise _under_way() from None
+        except (UnderWayError, ConcurrentChangeError) as error:
+            raise await self._overtaken(holder, error) from error
         except InternalError as error:
             raise _unable(error) from error
-        self._registrar.on_outcome(ROLE, "unregistered", holder.partner.name, "")
+        self._registrar.on_outcome(ROLE, "unregistered", name, "")
         return Answer.success()
 
     async def delivered(self, holder: Holder) -> None:
@@ -152,30 +154,43 @@ class Responder:
     async def _answer(self, holder: Holder, flow_for: Callable[[str], Flow[Credentials]]) -> Answer:
         """Run a flow to its end and put its outcome, whatever it is, into words."""
         registrar, record = self._registrar, holder.record
+        name = record.partner.name
         try:
-            with registrar.alone_with(record):
-                credentials = await perform(
-                    flow_for(registrar.vault.new_token()),
-                    fetch=registrar.fetcher(record.partner.name),
-                    save=lambda change: self._save(record, change),
-                )
-        except ConcurrentChangeError:
-            raise _under_way() from None
+            async with registrar.alone_with(name):
+                credentials = await self._performed(record, flow_for(registrar.vault.new_token()))
+        except (UnderWayError, ConcurrentChangeError) as error:
+            raise await self._overtaken(holder, error) from error
         except GatewayError as error:
-            registrar.on_outcome(ROLE, "failed", record.partner.name, error.message)
-            await self._note(record, error)
             raise _in_words(error) from error
         outcome = "registered" if holder.token.kind is TokenKind.INVITATION else "renewed"
-        registrar.on_outcome(ROLE, outcome, record.partner.name, "")
-        http_status = self._answer_http_status(record.partner.name)
-        return Answer.success(write_credentials(credentials), http_status=http_status)
+        registrar.on_outcome(ROLE, outcome, name, "")
+        return Answer.success(write_credentials(credentials), http_status=self._answer_http_status(name))
+
+    async def _performed(self, record: PartnerRecord, flow: Flow[Credentials]) -> Credentials:
+        """Run a flow; why it failed is told and kept."""
+        registrar, name = self._registrar, record.partner.name
+        try:
+            return await perform(flow, fetch=registrar.fetcher(name), save=lambda change: self._save(record, change))
+        except ConcurrentChangeError:
+            raise
+        except GatewayError as error:
+            registrar.on_outcome(ROLE, "failed", name, error.message)
+            if not isinstance(error, InternalError):  # the store that failed can't keep a note of it
+                await registrar.note_failure(_ACTOR, record, error)
+            raise
+
+    async def _overtaken(self, holder: Holder, error: GatewayError) -> RefusedError:
+        """What it means that somebody else was faster: the operator, who may have ended this token, or a handshake.
+
+        Raises:
+            UnauthenticatedError: the token died, or the partner was suspended.
+        """
+        invited = holder.token.kind is TokenKind.INVITATION
+        await self._present(holder, Area.REGISTRATION if invited else Area.CREDENTIALS)
+        return _under_way(error.message)
 
     async def _save(self, record: PartnerRecord, change: Change) -> None:
         await self._registrar.save(_ACTOR, record, change)
-
-    async def _note(self, record: PartnerRecord, error: GatewayError) -> None:
-        if not isinstance(error, InternalError):  # the store that failed can't keep a note of it
-            await self._registrar.note_failure(_ACTOR, record, error)
 
 
 def _read(body: bytes) -> Credentials:
@@ -202,9 +217,9 @@ def _not_allowed(allow: str, message: str) -> RefusedError:
     return RefusedError(answer, fault=Fault.PARTNER)
 
 
-def _under_way() -> RefusedError:
+def _under_way(reason: str = "") -> RefusedError:
     message = "the same handshake is already under way; wait for its answer"
-    return RefusedError(Answer(409, StatusCode.CLIENT_ERROR, message), fault=Fault.PARTNER)
+    return RefusedError(Answer(409, StatusCode.CLIENT_ERROR, message), fault=Fault.PARTNER, reason=reason)
 
 
 def _unable(error: GatewayError) -> RefusedError:

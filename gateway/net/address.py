@@ -37,6 +37,10 @@ class UrlRefusedError(PartnerError):
     """A URL of a partner is not called; the message says which rule stands against it, never the address."""
 
 
+class HostRefusedError(UrlRefusedError):
+    """The host name of a URL leads to an address that is not allowed; known only by asking the DNS."""
+
+
 class AddressRefusedError(PermissionError):
     """The final address of a connection is not allowed.
 
@@ -197,7 +201,7 @@ class GuardedResolver(AbstractResolver):
 
         Raises:
             OSError: the name does not resolve.
-            UrlRefusedError: one of its addresses is not allowed.
+            HostRefusedError: one of its addresses is not allowed.
         """
         answers = await self._resolver.resolve(host, port, family)
         if not answers:
@@ -206,7 +210,7 @@ class GuardedResolver(AbstractResolver):
         if not all(
             self._policy.permits(answer["host"], host=host.lower(), port=port, partner=partner) for answer in answers
         ):
-            raise UrlRefusedError("the host name leads to an address that is not allowed", remedy=_REMEDY)
+            raise HostRefusedError("the host name leads to an address that is not allowed", remedy=_REMEDY)
         return answers
 
     async def close(self) -> None:

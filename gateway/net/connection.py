@@ -5,16 +5,22 @@ the wire, so that a new version that moves something fails there.
 """
 
 import asyncio
+import re
 from typing import TYPE_CHECKING, Any, Final
 
-from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
+from aiohttp import HttpVersion11, web
+from aiohttp.http_exceptions import BadHttpMethod, HttpProcessingError, LineTooLong
 from aiohttp.web_protocol import RequestHandler, RequestPayloadError
+
+from gateway.ocpi.vocabulary import METHODS
 
 if TYPE_CHECKING:
     from gateway.net.server import GatewayServer
 
+#: A whole request line as aiohttp's parser quotes it, of which then only the method can be wrong.
+_REQUEST_LINE: Final = re.compile(r"b'[A-Za-z0-9!#$%&*+.^_`|~-]+ \S+ HTTP/1\.[01]'")
 _BAD_REQUEST: Final = 400
+_METHOD_NOT_ALLOWED: Final = 405
 _HEADERS_TOO_LARGE: Final = 431
 
 
@@ -23,9 +29,9 @@ class IncomingRequest(web.BaseRequest):
 
     @property
     def keep_alive(self) -> bool:
-        """Close after a chunked or upgrading request (T1), one whose body isn't here yet, and while being drained."""
+        """Close after HTTP/1.0 (R9), a chunked or upgrading request (T1), a body not here yet, and while drained."""
         message = self._message
-        if message.chunked or message.upgrade or not self._payload.is_eof():
+        if message.version < HttpVersion11 or message.chunked or message.upgrade or not self._payload.is_eof():
             return False
         return super().keep_alive and not self.protocol.server.closing  # type: ignore[attr-defined]
 
@@ -92,6 +98,9 @@ class Connection(RequestHandler):
         peer = self.peername[0] if isinstance(self.peername, tuple) else ""
         if isinstance(exc, LineTooLong):
             response = self.server.failure_response(_HEADERS_TOO_LARGE, "a header or the URL is too long", peer=peer)
+        elif isinstance(exc, BadHttpMethod) and _REQUEST_LINE.search(exc.message):
+            response = self.server.failure_response(_METHOD_NOT_ALLOWED, "OCPI has no such method", peer=peer)
+            response.headers["Allow"] = ", ".join(METHODS)
         elif isinstance(exc, RequestPayloadError | HttpProcessingError):
             response = self.server.failure_response(_BAD_REQUEST, "the request is not valid HTTP", peer=peer)
         else:

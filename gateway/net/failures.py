@@ -11,7 +11,7 @@ from typing import Final
 
 import aiohttp
 
-from gateway.net.address import AddressRefusedError, UrlRefusedError
+from gateway.net.address import AddressRefusedError, HostRefusedError, UrlRefusedError
 from gateway.ocpi.flow import FetchCause
 
 #: Everything that a request made with `gateway.net.client` may raise because of the other side.
@@ -47,8 +47,10 @@ class Failure:
 
 def explain(error: BaseException) -> Failure:
     """Say what one of `FAILURES` means."""
+    if isinstance(error, HostRefusedError):
+        return Failure(FetchCause.POLICY, "has a host name that leads to an address that is not allowed", error.remedy)
     if isinstance(error, UrlRefusedError):
-        return Failure(FetchCause.POLICY, error.message, error.remedy)
+        return Failure(FetchCause.URL, f"can not be called: {error.message}", error.remedy)
     if isinstance(error, aiohttp.ClientConnectorError):
         return _explain_connect(error)
     if isinstance(error, aiohttp.ConnectionTimeoutError):
@@ -56,7 +58,7 @@ def explain(error: BaseException) -> Failure:
     if isinstance(error, TimeoutError):
         return Failure(FetchCause.TIMEOUT, "did not answer in time")
     if isinstance(error, aiohttp.InvalidURL):
-        return Failure(FetchCause.POLICY, "has a URL that can not be called")
+        return Failure(FetchCause.URL, "has a URL that can not be called")
     if isinstance(error, aiohttp.ClientPayloadError):
         return Failure(FetchCause.RESET, "ended the connection before the answer was complete, or mangled it")
     if isinstance(error, aiohttp.ClientResponseError):

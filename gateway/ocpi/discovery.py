@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from gateway.ocpi.authorization import header_value
 from gateway.ocpi.envelope import Envelope, NotAnEnvelopeError, StatusCode
-from gateway.ocpi.flow import Conversation, Fetch, FetchFailedError, HandshakeError, Reply
+from gateway.ocpi.flow import Conversation, Fetch, FetchCause, FetchFailedError, HandshakeError, Reply
 from gateway.ocpi.partner import Endpoint, Manners
 from gateway.ocpi.urls import append_path, host_of, origin_of, path_of, resolve, with_slash_toggled
 from gateway.ocpi.versions import (
@@ -28,8 +28,9 @@ _REDIRECTS = frozenset({307, 308})
 _REFUSALS = frozenset({401, 403})
 _NOT_FOUND = 404
 
-#: The only cause a partner is told beside its own refusal: more would tell what is where in our network.
-_UNUSABLE = "your platform could not be reached or did not answer with a usable OCPI document"
+#: What a partner is told of an answer that isn't OCPI, or of none: more would tell a stranger what is where in our
+#: network (hardening.md, URLs 6). Whoever answers in OCPI is told what was wrong with it.
+_NO_DOCUMENT = "your platform could not be reached, or did not answer with HTTP 200 and an OCPI document"
 _REFUSED = "your platform refused the credentials token that you gave us; it must be accepted before our answer"
 
 
@@ -86,6 +87,18 @@ def discover(target: Target, *, wanted: Sequence[str]) -> Conversation[Discovery
     _check_hosts(target, details.url, endpoints)
     form = details.form if details.form is not TokenForm.ABSENT else target.manners.token_form
     return Discovery(version, versions.url, endpoints, Manners(form, versions.form))
+
+
+def answers_anybody(discovery: Discovery) -> Conversation[bool]:
+    """Whether a platform's versions can be read without a token, so that reading them showed nothing of its form."""
+    if discovery.manners.versions_form is TokenForm.ABSENT:
+        return True
+    request = Fetch(GET_VERSIONS, "GET", discovery.versions_url, {"Accept": "application/json"})
+    try:
+        reply = yield from fetch(request)
+    except HandshakeError:  # it can't be told
+        return False
+    return 200 <= reply.http_status < 300  # noqa: PLR2004 - the ranges of HTTP
 
 
 def _find_versions(target: Target) -> Conversation[_Document]:
@@ -145,7 +158,7 @@ def _get(step: str, url: str, credentials_token: str, form: TokenForm) -> Conver
         return url, reply
     moved = slash_redirect(url, reply)
     if moved is None:
-        raise _unusable(step, f"their platform redirected elsewhere (HTTP {reply.http_status})")
+        raise _no_document(step, f"their platform redirected elsewhere (HTTP {reply.http_status})")
     return moved, (yield from fetch(Fetch(step, "GET", moved, headers)))
 
 
@@ -158,7 +171,7 @@ def fetch(request: Fetch) -> Conversation[Reply]:
             error.message,
             step=request.step,
             status_code=StatusCode.UNABLE_TO_USE_CLIENT_API,
-            public_message=_UNUSABLE,
+            public_message=_to_partner(error.message) if error.cause is FetchCause.URL else _NO_DOCUMENT,
             remedy=error.remedy,
             outcome_unknown=error.sent,
         ) from error
@@ -180,11 +193,11 @@ def slash_redirect(url: str, reply: Reply) -> str | None:
 
 def _read(step: str, reply: Reply) -> object:
     if not 200 <= reply.http_status < 300:  # noqa: PLR2004 - the ranges of HTTP
-        raise _unusable(step, f"their platform answered HTTP {reply.http_status}", http_status=reply.http_status)
+        raise _no_document(step, f"their platform answered HTTP {reply.http_status}", http_status=reply.http_status)
     try:
         envelope = Envelope.read(reply.body)
     except NotAnEnvelopeError as error:
-        raise _unusable(step, f"their platform's answer is not OCPI: {error}") from None
+        raise _no_document(step, f"their platform's answer is not OCPI: {error}") from None
     if not envelope.is_success:
         raise _unusable(step, f"their platform answered OCPI status {envelope.status_code}")
     return envelope.data
@@ -228,14 +241,25 @@ def _forms(first: TokenForm) -> Iterator[TokenForm]:
     yield from dict.fromkeys((first, TokenForm.BASE64, TokenForm.PLAIN, TokenForm.ABSENT))
 
 
-def _unusable(step: str, message: str, *, http_status: int | None = None) -> HandshakeError:
+def _unusable(step: str, message: str) -> HandshakeError:
+    """It answered in OCPI, and something is wrong with what it said."""
+    return HandshakeError(
+        message, step=step, status_code=StatusCode.UNABLE_TO_USE_CLIENT_API, public_message=_to_partner(message)
+    )
+
+
+def _no_document(step: str, message: str, *, http_status: int | None = None) -> HandshakeError:
     return HandshakeError(
         message,
         step=step,
         status_code=StatusCode.UNABLE_TO_USE_CLIENT_API,
-        public_message=_UNUSABLE,
+        public_message=_NO_DOCUMENT,
         http_status=http_status,
     )
+
+
+def _to_partner(message: str) -> str:
+    return message.replace("their platform", "your platform")
 
 
 def _no_mutual_version(offered: Iterable[str], wanted: Iterable[str]) -> HandshakeError:

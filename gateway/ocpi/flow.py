@@ -53,8 +53,13 @@ Conversation = Generator[Fetch, Reply, T]
 
 
 class FetchCause(StrEnum):
-    """Why a request to a partner got no usable answer."""
+    """Why a request to a partner got no usable answer.
 
+    `URL` is known before anything is looked up or called, so it may be told to whoever gave the URL; all else would
+    tell a stranger what is where in our network (hardening.md, URLs 6).
+    """
+
+    URL = "url"
     POLICY = "policy"
     DNS = "dns"
     REFUSED = "refused"

@@ -34,11 +34,16 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """The Receiver answered with TOKEN_C (step 5, we are the Sender); so it holds TOKEN_B."""
+    """The Receiver answered with TOKEN_C (step 5, we are the Sender); so it holds TOKEN_B.
+
+    Attributes:
+        remarks: what was odd about the answer, for the operator; its token counts more (handshake.md, SP5).
+    """
 
     credentials: Credentials
     discovery: Discovery
     inbound_token: str = field(repr=False)
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +73,12 @@ class Rotating:
 
 @dataclass(frozen=True, slots=True)
 class Rotated:
-    """The partner answered our PUT with its next token (handshake.md, SU4)."""
+    """The partner answered our PUT with its next token (handshake.md, SU4); `remarks` as in `Completed`."""
 
     credentials: Credentials
     discovery: Discovery
     inbound_token: str = field(repr=False)
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

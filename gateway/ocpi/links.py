@@ -62,8 +62,11 @@ def read_links(header: str) -> Iterator[Link]:
 
 
 def as_uri(reference: str) -> str:
-    """Percent-encode what can't stand in a URI: some platforms write blanks and letters beyond ASCII into links."""
-    return quote(reference, safe=_KEPT)
+    """Percent-encode what can't stand in a URI: some platforms write blanks and letters beyond ASCII into links.
+
+    Bytes that aren't UTF-8 arrive as surrogates, and are written as the bytes they were.
+    """
+    return quote(reference.encode("utf-8", "surrogateescape"), safe=_KEPT)
 
 
 def rest_below(prefix: str, target: str) -> str | None:

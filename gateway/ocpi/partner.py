@@ -1,11 +1,15 @@
 """What the gateway knows of a partner, as plain records that store, handshake and proxy share."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from gateway.ocpi.party import Party
 from gateway.ocpi.vocabulary import InterfaceRole, PartnerState, TokenForm
+
+#: What the operator may call a partner: it stands in URLs, logs and metrics.
+NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)

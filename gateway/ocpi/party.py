@@ -6,6 +6,7 @@ from typing import Final
 
 _COUNTRY_CODE: Final = re.compile(r"[A-Za-z]{2}")
 _PARTY_ID: Final = re.compile(r"[A-Za-z0-9]{3}")
+_NAMED: Final = re.compile(rf"({_COUNTRY_CODE.pattern})[-*]({_PARTY_ID.pattern})")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -38,6 +39,12 @@ class Party:
         """
         country_code, rest = text[:2], text[2:]
         return cls(country_code, rest[1:] if rest[:1] in {"-", "*"} else rest)
+
+    @classmethod
+    def named(cls, name: str) -> "Party | None":
+        """The party that `DE-ABC` or `DE*ABC` stands for; None for a name of any other form."""
+        match = _NAMED.fullmatch(name)
+        return cls(match[1], match[2]) if match else None
 
     def __str__(self) -> str:
         return f"{self.country_code}-{self.party_id}"

@@ -13,17 +13,26 @@ None once saved. It holds no socket, clock or store, so tests can stop it at any
 import base64
 import json
 from collections.abc import Generator, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from gateway.ocpi.authorization import header_value
 from gateway.ocpi.credentials import Credentials, salvage_credentials, write_credentials
-from gateway.ocpi.discovery import GET_DETAILS, Discovery, Target, discover, fetch, slash_redirect
+from gateway.ocpi.demands import check_host, check_origin, check_parties
+from gateway.ocpi.discovery import (
+    GET_DETAILS,
+    Discovery,
+    Target,
+    answers_anybody,
+    discover,
+    fetch,
+    slash_redirect,
+)
 from gateway.ocpi.envelope import Envelope, NotAnEnvelopeError, StatusCode
 from gateway.ocpi.flow import Conversation, Fetch, HandshakeError, Reply
 from gateway.ocpi.lifecycle import Accepted, Change, Completed, Prepared, Renewed, Rotated, Rotating
-from gateway.ocpi.partner import CredentialsRole, Endpoint, Invitation, Manners, Partner
-from gateway.ocpi.urls import host_of, origin_of
+from gateway.ocpi.partner import CredentialsRole, Endpoint, Manners, Partner
+from gateway.ocpi.party import Party
 from gateway.ocpi.versions import credentials_endpoint, missing_modules
 from gateway.ocpi.vocabulary import TokenForm
 
@@ -35,7 +44,6 @@ Flow = Generator[Fetch | Change, Any, T]
 POST_CREDENTIALS = "POST credentials"
 PUT_CREDENTIALS = "PUT credentials"
 DELETE_CREDENTIALS = "DELETE credentials"
-READ_CREDENTIALS = "read credentials"
 
 _UNAUTHORIZED = 401
 #: Answers to a DELETE by which a platform says that there is no such registration.
@@ -59,6 +67,11 @@ class Front:
     versions: tuple[str, ...]
     required_modules: tuple[str, ...] = ()
 
+    @property
+    def parties(self) -> frozenset[Party]:
+        """Our parties, whatever their role."""
+        return frozenset(role.party for role in self.roles)
+
     def credentials(self, inbound_token: str) -> Credentials:
         """Our credentials object with the token by which the partner is to call us."""
         return Credentials(inbound_token, self.versions_url, self.roles)
@@ -78,8 +91,7 @@ def initiate(front: Front, target: Target, *, inbound_token: str) -> Flow[Comple
     _require(discovery, front.required_modules)
     url = _credentials_url(discovery.endpoints)
     yield Prepared(discovery, inbound_token)
-    forms = _both_forms(discovery)
-    return (yield from _post(front, discovery, url, target.credentials_token, inbound_token=inbound_token, forms=forms))
+    return (yield from _post(front, discovery, url, target.credentials_token, inbound_token=inbound_token))
 
 
 def repeat(front: Front, partner: Partner, *, url: str, invitation_token: str, inbound_token: str) -> Flow[Completed]:
@@ -94,9 +106,7 @@ def repeat(front: Front, partner: Partner, *, url: str, invitation_token: str, i
     Raises:
         HandshakeError: as `initiate`; HTTP 401 or 405 says that TOKEN_A did its work.
     """
-    known = _known(partner)
-    forms = _both_forms(known)
-    return (yield from _post(front, known, url, invitation_token, inbound_token=inbound_token, forms=forms))
+    return (yield from _post(front, _known(partner), url, invitation_token, inbound_token=inbound_token))
 
 
 def accept(
@@ -120,9 +130,10 @@ def accept(
     Raises:
         HandshakeError: 2001 outside the invitation, 3001, 3002 or 3003 as the discovery ends.
     """
-    check_invitation(partner.invitation, credentials, allowed_hosts=allowed_hosts)
+    check_parties(credentials, invitation=partner.invitation, ours=front.parties)
+    check_host(credentials, invitation=partner.invitation, allowed_hosts=allowed_hosts)
     if repeated:
-        _check_origin(partner, credentials.url, allowed_hosts)
+        check_origin(credentials, partner=partner, allowed_hosts=allowed_hosts)
     target = _target(partner, credentials.url, credentials.token, allowed_hosts=allowed_hosts, manners=Manners())
     discovery = yield from discover(target, wanted=(version,))
     _require(discovery, front.required_modules)
@@ -144,8 +155,8 @@ def renew(
     Raises:
         HandshakeError: as `accept`; also 2001 where the URL moved to another origin that the operator didn't allow.
     """
-    _check_parties(partner.invitation, credentials)
-    _check_origin(partner, credentials.url, allowed_hosts)
+    check_parties(credentials, invitation=partner.invitation, ours=front.parties)
+    check_origin(credentials, partner=partner, allowed_hosts=allowed_hosts)
     target = _target(
         partner,
         credentials.url,
@@ -193,14 +204,10 @@ def rotate(
     _require(discovery, front.required_modules)
     url = _credentials_url(discovery.endpoints)
     yield Rotating(inbound_token)
-    credentials, form = yield from _exchange(
-        PUT_CREDENTIALS,
-        url,
-        front.credentials(inbound_token),
-        target.credentials_token,
-        [discovery.manners.token_form],
-    )
-    rotated = Rotated(credentials, _with_form(discovery, form), inbound_token)
+    ours, form = front.credentials(inbound_token), discovery.manners.token_form
+    reply = yield from _present(PUT_CREDENTIALS, url, ours, target.credentials_token, form)
+    credentials, remarks = _read_answer(PUT_CREDENTIALS, reply, front, ours, target.credentials_token)
+    rotated = Rotated(credentials, discovery, inbound_token, remarks)
     yield rotated
     return rotated
 
@@ -223,37 +230,6 @@ def unregister(partner: Partner) -> Conversation[None]:
     _envelope(DELETE_CREDENTIALS, reply, partner.outbound_token)
 
 
-def check_invitation(
-    invitation: Invitation, credentials: Credentials, *, allowed_hosts: frozenset[str] = frozenset()
-) -> None:
-    """Hold a credentials object against what the operator demanded at the invitation.
-
-    Raises:
-        HandshakeError: 2001, naming the party or the host.
-    """
-    _check_parties(invitation, credentials)
-    if invitation.hosts and host_of(credentials.url) not in invitation.hosts | allowed_hosts:
-        raise _refused("url: its host is not one that the invitation names")
-
-
-def _check_parties(invitation: Invitation, credentials: Credentials) -> None:
-    presented = {(role.party, role.role) for role in credentials.roles}
-    for party, role in invitation.roles:
-        if not any(party == theirs and role in {None, as_role} for theirs, as_role in presented):
-            wanted = f"{party}:{role}" if role else str(party)
-            raise _refused(f"the invitation is for {wanted}, which is not among the roles")
-    invited = {party for party, _ in invitation.roles}
-    strangers = sorted({str(party) for party, _ in presented if invited and party not in invited})
-    if strangers:
-        raise _refused(f"the invitation does not cover {', '.join(strangers)}")
-
-
-def _check_origin(partner: Partner, url: str, allowed_hosts: frozenset[str]) -> None:
-    known = partner.versions_url
-    if known and origin_of(url) != origin_of(known) and host_of(url) not in allowed_hosts | partner.invitation.hosts:
-        raise _refused("url: is on another origin than the one registered; the operator must allow it first")
-
-
 def _target(
     partner: Partner,
     url: str,
@@ -273,41 +249,43 @@ def _known(partner: Partner) -> Discovery:
     return Discovery(partner.version or "", partner.versions_url or "", partner.endpoints, partner.manners)
 
 
-def _both_forms(discovery: Discovery) -> tuple[TokenForm, TokenForm]:
-    form = discovery.manners.token_form
-    return form, form.other
-
-
 def _post(
-    front: Front,
-    discovery: Discovery,
-    url: str,
-    invitation_token: str,
-    *,
-    inbound_token: str,
-    forms: Sequence[TokenForm],
+    front: Front, discovery: Discovery, url: str, invitation_token: str, *, inbound_token: str
 ) -> Flow[Completed]:
-    ours = front.credentials(inbound_token)
-    credentials, form = yield from _exchange(POST_CREDENTIALS, url, ours, invitation_token, forms)
-    completed = Completed(credentials, _with_form(discovery, form), inbound_token)
+    """POST our credentials and read theirs.
+
+    A refused POST is sent again in the other form of the token only where nothing has shown yet that this form is
+    right: a platform that refused it did nothing with it (interop.md, Authorization header).
+    """
+    ours, form = front.credentials(inbound_token), discovery.manners.token_form
+    reply = yield from _present(POST_CREDENTIALS, url, ours, invitation_token, form)
+    if reply.http_status == _UNAUTHORIZED and (yield from answers_anybody(discovery)):
+        form = form.other
+        reply = yield from _present(POST_CREDENTIALS, url, ours, invitation_token, form)
+    credentials, remarks = _read_answer(POST_CREDENTIALS, reply, front, ours, invitation_token)
+    completed = Completed(credentials, _with_form(discovery, form), inbound_token, remarks)
     yield completed
     return completed
 
 
-def _exchange(
-    step: str, url: str, ours: Credentials, outbound_token: str, forms: Sequence[TokenForm]
-) -> Conversation[tuple[Credentials, TokenForm]]:
-    """Send our credentials and read theirs; a refused token is tried in the next form."""
-    reply, form, body = None, forms[0], _document(ours)
-    for form in forms:
-        reply = yield from _send(step, step.split(maxsplit=1)[0], url, _headers(outbound_token, form), body)
-        if reply.http_status != _UNAUTHORIZED:
-            break
-    assert reply is not None  # noqa: S101 - there is always a first form
+def _present(step: str, url: str, ours: Credentials, outbound_token: str, form: TokenForm) -> Conversation[Reply]:
+    """Send our credentials object, once."""
+    method = step.split(maxsplit=1)[0]
+    return (yield from _send(step, method, url, _headers(outbound_token, form), _document(ours)))
+
+
+def _read_answer(
+    step: str, reply: Reply, front: Front, ours: Credentials, outbound_token: str
+) -> tuple[Credentials, tuple[str, ...]]:
+    """Their credentials object as far as it is usable, and what is odd about it: its token must not be lost (SP5)."""
     credentials, problems = salvage_credentials(_envelope(step, reply, outbound_token, ours.token).data)
     if credentials is None:
         raise _unusable(step, f"the answer holds no usable credentials: {'; '.join(problems)}", reply)
-    return credentials, form
+    theirs = tuple(role for role in credentials.roles if role.party not in front.parties)
+    remarks = [f"their credentials object: {problem}" for problem in problems]
+    if len(theirs) < len(credentials.roles):
+        remarks.append("their credentials object claims a party of ours, which was left out")
+    return replace(credentials, roles=theirs), tuple(remarks)
 
 
 def _send(step: str, method: str, url: str, headers: dict[str, str], body: bytes | None) -> Conversation[Reply]:
@@ -365,8 +343,7 @@ def _require(discovery: Discovery, required_modules: Sequence[str]) -> None:
 
 
 def _with_form(discovery: Discovery, form: TokenForm) -> Discovery:
-    manners = type(discovery.manners)(form, discovery.manners.versions_form)
-    return Discovery(discovery.version, discovery.versions_url, discovery.endpoints, manners)
+    return replace(discovery, manners=replace(discovery.manners, token_form=form))
 
 
 def _headers(outbound_token: str, form: TokenForm) -> dict[str, str]:
@@ -381,7 +358,3 @@ def _unusable(step: str, message: str, reply: Reply) -> HandshakeError:
     return HandshakeError(
         message, step=step, status_code=StatusCode.UNABLE_TO_USE_CLIENT_API, http_status=reply.http_status
     )
-
-
-def _refused(message: str) -> HandshakeError:
-    return HandshakeError(message, step=READ_CREDENTIALS, status_code=StatusCode.INVALID_PARAMETERS)

@@ -9,7 +9,7 @@ The backend's engineer reads our answers, so they say what to do (contract.md, P
 
 import contextlib
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 from aiohttp import web
@@ -35,7 +35,7 @@ from gateway.proxy.answers import PartnerLinks, Seal, head_of, sealed_in, with_q
 from gateway.proxy.callbacks import EGRESS, INGRESS, ResponseUrls, has_response_url
 from gateway.proxy.exchange import Bounds, Exchange, OtherSide
 from gateway.proxy.offer import Offer
-from gateway.proxy.routing import End
+from gateway.proxy.routing import End, HasParty
 from gateway.store.directory import Directory
 from gateway.store.engine import Store, StoreUnavailableError
 from gateway.store.vault import Vault
@@ -145,7 +145,7 @@ class Egress:
         module, role = path.module, path.role
         hosts = self._offer.hosts(partner)
         seal = Seal(self._vault, f"egress/{partner.id}/{module}/{role}")
-        headers = self._head(request, call, partner, module, role)
+        headers = self._head(request, call, partner, module, role, addressed=self._addressed(path))
         url, query, body = _exact(endpoint, path.rest, seal, hosts), path.query, None
         await send_continue(request)
         if has_response_url(module, role, request.method):
@@ -226,23 +226,33 @@ class Egress:
             name, partner = str(party), self._directory.owner(party)
         else:
             name = path.partner
-            partner = self._directory.named(name) or self._owner(name)
+            party = Party.named(name)
+            partner = self._directory.named(name) or (self._directory.owner(party) if party else None)
         if partner is None:
             raise refusals.unknown_receiver(f"there is no partner {name}; see 'ocpi-gateway partner list'")
         _check_callable(partner)
         return partner
 
-    def _owner(self, party: str) -> Partner | None:
-        try:
-            return self._directory.owner(Party.parse(party))
-        except ValueError:
+    def _addressed(self, path: PartnerPath | FunctionalPath) -> Party | None:
+        """The party that stands in a path in place of the partner's name."""
+        if isinstance(path, FunctionalPath) or self._directory.named(path.partner) is not None:
             return None
+        return Party.named(path.partner)
 
     def _head(
-        self, request: web.BaseRequest, call: Call, partner: Partner, module: str, role: InterfaceRole
+        self,
+        request: web.BaseRequest,
+        call: Call,
+        partner: Partner,
+        module: str,
+        role: InterfaceRole,
+        *,
+        addressed: Party | None = None,
     ) -> CIMultiDict[str]:
         """The outgoing head: what may travel on, then the partner's token and who speaks to whom."""
-        sender, receiver = _stated(request, End.FROM), _stated(request, End.TO)
+        our_side = routing.other_side(role)
+        sender = _stated(request, End.FROM, self._offer.parties, module, our_side)
+        receiver = _stated(request, End.TO, partner.roles, module, role)
         if sender is not None and not self._offer.is_ours(sender):
             message = f"OCPI-from names {sender}, which is not one of the configured parties"
             raise refusals.wrong_parameter(message, fault=Fault.BACKEND)
@@ -255,9 +265,10 @@ class Egress:
         headers["X-Request-ID"] = call.request_id
         headers["X-Correlation-ID"] = call.correlation_id
         if routing.is_routed(module):
-            ours = routing.likeliest(self._offer.parties, module, routing.other_side(role))
-            routing.state(headers, End.FROM, sender or ours)
-            routing.state(headers, End.TO, receiver or routing.likeliest(partner.roles, module, role))
+            sender = sender or routing.likeliest(self._offer.parties, module, our_side)
+            receiver = receiver or addressed or routing.likeliest(partner.roles, module, role)
+            routing.state(headers, End.FROM, sender)
+            routing.state(headers, End.TO, receiver)
         return headers
 
     async def _stand_in(self, partner: Partner, module: str, url: str) -> str:
@@ -317,8 +328,14 @@ def _exact(endpoint: Endpoint, rest: str, seal: Seal, hosts: frozenset[str]) -> 
     return opened
 
 
-def _stated(request: web.BaseRequest, end: End) -> Party | None:
+def _stated(
+    request: web.BaseRequest,
+    end: End,
+    parties: Iterable[HasParty] = (),
+    module: str = "",
+    role: InterfaceRole | None = None,
+) -> Party | None:
     try:
-        return routing.stated(request.headers, end)
+        return routing.stated(request.headers, end, parties, module=module, role=role)
     except ValueError as error:
         raise refusals.wrong_parameter(f"the OCPI-{end} headers are wrong: {error}", fault=Fault.BACKEND) from None

@@ -53,7 +53,7 @@ class OtherSide:
         """What one of `FAILURES` means to whoever asked us."""
         failure = explain(error)
         answer = self.slow if failure.cause is FetchCause.TIMEOUT else self.failed
-        fault = Fault.OPERATOR if failure.cause is FetchCause.POLICY else self.fault
+        fault = Fault.OPERATOR if failure.cause in {FetchCause.POLICY, FetchCause.URL} else self.fault
         return self._refuse(answer, fault, f"{failure.words}. {failure.remedy}" if failure.remedy else failure.words)
 
     def unusable(self, words: str) -> RefusedError:

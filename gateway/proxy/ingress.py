@@ -160,11 +160,11 @@ class Ingress:
         self, request: web.BaseRequest, partner: Partner, target: FunctionalPath, *, strict: bool
     ) -> tuple[Party | None, Party | None]:
         """Who speaks to whom, checked where it was said and filled in where it wasn't."""
-        module, role = target.module, target.role
+        module, role, theirs = target.module, target.role, routing.other_side(target.role)
         try:
             owner = routing.owner_in(target.rest) if routing.names_owner(module, role) else None
-            sender = routing.stated(request.headers, End.FROM)
-            receiver = routing.stated(request.headers, End.TO)
+            sender = routing.stated(request.headers, End.FROM, partner.roles, module=module, role=theirs)
+            receiver = routing.stated(request.headers, End.TO, self._offer.parties, module=module, role=role)
         except ValueError as error:
             raise refusals.wrong_party(f"the path or the OCPI headers name no possible party: {error}") from None
         for party, where in ((owner, "the path"), (sender, "OCPI-from")):
@@ -173,7 +173,7 @@ class Ingress:
         if receiver is not None and not self._offer.is_ours(receiver):
             raise refusals.wrong_party(f"OCPI-to names {receiver}, which is not one of our parties")
         return (
-            sender or owner or routing.likeliest(partner.roles, module, routing.other_side(role)),
+            sender or owner or routing.likeliest(partner.roles, module, theirs),
             receiver or routing.likeliest(self._offer.parties, module, role),
         )
 

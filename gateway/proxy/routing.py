@@ -33,6 +33,9 @@ class HasParty(Protocol):
         """Country code and party id."""
 
 
+#: A side of a module; None where it doesn't matter.
+Side = InterfaceRole | None
+
 _HEADERS: Final = {end: (f"OCPI-{end}-country-code", f"OCPI-{end}-party-id") for end in End}
 
 _CHARGING: Final = (Role.CPO,)
@@ -65,14 +68,30 @@ def is_routed(module: str) -> bool:
     return module not in _UNROUTED
 
 
-def stated(headers: Mapping[str, str], end: End) -> Party | None:
+def stated(
+    headers: Mapping[str, str], end: End, parties: Iterable[HasParty] = (), *, module: str = "", role: Side = None
+) -> Party | None:
     """The party that the routing headers name for one end; None where they don't.
 
+    Args:
+        parties: who may be meant; where the headers name half a party, the other half is filled in from these.
+        module: with `role` what the message is about, to tell which of several is meant.
+        role: the side of the module that the party implements.
+
     Raises:
-        ValueError: they name no possible party, or only half of one.
+        ValueError: they name no possible party, or half of one that none of the parties has.
     """
-    country_code, party_id = (headers.get(name, "") for name in _HEADERS[end])
-    return Party(country_code, party_id) if country_code or party_id else None
+    country_code, party_id = (headers.get(name, "").upper() for name in _HEADERS[end])
+    if not country_code and not party_id:
+        return None
+    if country_code and party_id:
+        return Party(country_code, party_id)
+    matching = [each for each in parties if country_code == each.party.country_code or party_id == each.party.party_id]
+    found = likeliest(matching, module, role)
+    if found is None:
+        missing = _HEADERS[end][1 if country_code else 0]
+        raise ValueError(f"{missing} is missing, and can't be filled in")
+    return found
 
 
 def state(headers: CIMultiDict[str], end: End, party: Party | None) -> None:
@@ -83,9 +102,9 @@ def state(headers: CIMultiDict[str], end: End, party: Party | None) -> None:
         headers[party_id] = party.party_id
 
 
-def likeliest(parties: Iterable[HasParty], module: str, role: InterfaceRole) -> Party | None:
+def likeliest(parties: Iterable[HasParty], module: str, role: Side) -> Party | None:
     """The first of the parties that implements one side of a module, or else the very first."""
-    wanted = _IMPLEMENTERS.get(module, {}).get(role, ())
+    wanted = _IMPLEMENTERS.get(module, {}).get(role, ()) if role else ()
     first = None
     for each in parties:
         if each.role in wanted:

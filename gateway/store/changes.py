@@ -5,11 +5,10 @@ second finds that it moved and gives up without having written anything (handsha
 moved only because a token was proved, an answer delivered or a note taken hinders nobody.
 """
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Connection, insert, update
 
@@ -18,17 +17,15 @@ from gateway.ocpi.credentials import Credentials
 from gateway.ocpi.discovery import Discovery
 from gateway.ocpi.errors import GatewayError, InternalError, OperatorError, PartnerError
 from gateway.ocpi.lifecycle import Change, next_state
-from gateway.ocpi.partner import Invitation, Partner
+from gateway.ocpi.partner import NAME, Invitation, Partner
 from gateway.ocpi.party import Party
 from gateway.ocpi.timestamps import EPOCH
 from gateway.ocpi.urls import origin_of
 from gateway.ocpi.vocabulary import PartnerState, TokenForm, TokenKind, TokenState
-from gateway.store import inbound, outbound, profile, tables
+from gateway.store import audit, inbound, outbound, profile, tables
 from gateway.store.inbound import Lifetimes
 from gateway.store.records import ACTIVE, PartnerRecord, current_revision, read_by_id, read_by_name
 from gateway.store.vault import Vault
-
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 class ConcurrentChangeError(InternalError):
@@ -100,10 +97,15 @@ class Ledger:
         record = read_by_name(self._connection, self._vault, name)
         if record is not None:
             return record
-        if not _NAME.fullmatch(name):
+        if not NAME.fullmatch(name):
             raise OperatorError(
                 f"{name[:64]!r} can't be a partner's name",
                 remedy="Use up to 64 letters, digits, dots, dashes and underscores, a letter or digit first",
+            )
+        owner = profile.owner_of_name(self._connection, name)
+        if owner is not None:
+            raise OperatorError(
+                f"{name} is a party of the partner {owner!r}, and calls to it go there", remedy="Choose another name"
             )
         self._connection.execute(
             insert(tables.partner).values(
@@ -152,7 +154,8 @@ class Ledger:
         self._move(record, lifecycle.Started())
         if not self._goes_on(record, versions_url, invitation_token):
             inbound.withdraw_unconfirmed(self._connection, partner_id, now=self._now)
-        self._withdraw_demands(record)
+        if record.partner.invitation != Invitation():  # our demands of whom we invited don't bind whom we register with
+            self._withdraw_invitation(partner_id)
         outbound.keep_invitation(
             self._connection, self._vault, partner_id=partner_id, token=invitation_token, now=self._now
         )
@@ -176,33 +179,34 @@ class Ledger:
             case lifecycle.Prepared(discovery, inbound_token):
                 self._discovered(partner_id, discovery)
                 self._add_pending(partner_id, inbound_token, provable=False)
-            case lifecycle.Completed(credentials, discovery, inbound_token):
-                notes = self._adopt(partner_id, credentials, discovery)
+            case lifecycle.Completed(credentials, discovery, inbound_token, remarks):
+                notes = self._adopt_all_we_can(partner_id, credentials, discovery, remarks)
                 outbound.forget(self._connection, partner_id, TokenKind.INVITATION)
+                self._withdraw_invitation(partner_id)
                 self._prove(partner_id, inbound_token)
                 self._set(partner_id, registered_at=self._now)
             case lifecycle.Accepted(credentials, discovery, inbound_token):
-                self._adopt(partner_id, credentials, discovery, must_own_all=True)
+                self._adopt(partner_id, credentials, discovery)
                 self._add_pending(partner_id, inbound_token, provable=True)
                 outbound.forget(self._connection, partner_id, TokenKind.INVITATION)
                 inbound.answered(self._connection, partner_id=partner_id)
                 self._set(partner_id, registered_at=self._now)
             case lifecycle.Renewed(credentials, discovery, inbound_token):
-                self._adopt(partner_id, credentials, discovery, must_own_all=True)
+                self._adopt(partner_id, credentials, discovery)
                 self._add_pending(partner_id, inbound_token, provable=True)
             case lifecycle.Rotating(inbound_token):
                 self._add_pending(partner_id, inbound_token, provable=False)
-            case lifecycle.Rotated(credentials, discovery, inbound_token):
-                notes = self._adopt(partner_id, credentials, discovery)
+            case lifecycle.Rotated(credentials, discovery, inbound_token, remarks):
+                notes = self._adopt_all_we_can(partner_id, credentials, discovery, remarks)
                 inbound.confirm(self._connection, self._vault, inbound_token)
             case lifecycle.HalfOpened(reason, inbound_token):
                 inbound.confirm(self._connection, self._vault, inbound_token)
                 self._set(partner_id, note=reason)
             case lifecycle.Unregistered() | lifecycle.Revoked():
-                self._drop(partner_id, by=ACTIONS[type(change)])
+                self._drop(partner_id, by=audit.ACTIONS[type(change)])
             case lifecycle.Invited() | lifecycle.Started():
                 raise GatewayError(f"{type(change).__name__} is made by a method of its own")
-        self._audit(record, ACTIONS[type(change)], _described(change, self._vault) | notes)
+        self._audit(record, audit.ACTIONS[type(change)], audit.describe(change, self._vault) | notes)
 
     def prove(self, record: PartnerRecord, token_id: str) -> None:
         """The partner used a token it hadn't used before: the tokens it replaces now die."""
@@ -245,7 +249,7 @@ class Ledger:
     def refused(self, record: PartnerRecord, error: GatewayError) -> None:
         """Keep why a handshake failed, for `partner show` and the audit trail; nothing else changes."""
         self._set(record.partner.id, note=str(error), revision=self._advance())
-        self._audit(record, "handshake failed", {"reason": error.message})
+        self._audit(record, audit.FAILED, {"reason": error.message})
 
     def _goes_on(self, record: PartnerRecord, versions_url: str, invitation_token: str) -> bool:
         """Whether a registration is with the platform and the TOKEN_A of the one before."""
@@ -254,12 +258,10 @@ class Ledger:
         same_platform = known is not None and origin_of(known) == origin_of(versions_url)
         return same_platform and self._vault.fingerprint(invitation_token) in kept
 
-    def _withdraw_demands(self, record: PartnerRecord) -> None:
-        """What we demanded of whom we invited doesn't bind whom we register with; a TOKEN_A it bound goes with it."""
-        if record.partner.invitation == Invitation():
-            return
-        inbound.revoke(self._connection, record.partner.id, now=self._now, by="replaced", kinds=(TokenKind.INVITATION,))
-        self._set(record.partner.id, invited_roles=[], invited_hosts=[])
+    def _withdraw_invitation(self, partner_id: int) -> None:
+        """End a TOKEN_A that we issued, and what it demanded."""
+        inbound.revoke(self._connection, partner_id, now=self._now, by="replaced", kinds=(TokenKind.INVITATION,))
+        self._set(partner_id, invited_roles=[], invited_hosts=[])
 
     def _move(self, record: PartnerRecord, change: Change) -> None:
         """Take the partner to its next state, if nothing but proofs and notes of it changed since it was read."""
@@ -267,8 +269,7 @@ class Ledger:
         if self._swap(record.partner, state):
             return
         present = read_by_id(self._connection, self._vault, record.partner.id)
-        bookkeeping = not isinstance(change, _EXACT) and _is_same_registration(record, present)
-        if not (bookkeeping and self._swap(present.partner, state)):
+        if not (_is_same_registration(record, present) and self._swap(present.partner, state)):
             raise ConcurrentChangeError(
                 f"partner {record.partner.name!r} was changed by somebody else meanwhile", remedy="Try again"
             )
@@ -303,28 +304,45 @@ class Ledger:
         token_id = inbound.id_of(self._connection, self._vault, inbound_token)
         inbound.prove(self._connection, token_id, partner_id=partner_id, now=self._now, grace=self._lifetimes.grace)
 
-    def _adopt(
-        self, partner_id: int, credentials: Credentials, discovery: Discovery, *, must_own_all: bool = False
-    ) -> dict[str, Any]:
-        """Take over what a partner presented: its token, parties and endpoints; returns what the audit trail must tell.
+    def _adopt(self, partner_id: int, credentials: Credentials, discovery: Discovery) -> None:
+        """Take over what a partner presented: its token, parties and endpoints.
 
-        Parties of other partners are refused before we answered. After we were answered the token counts more than
-        that (handshake.md, SP5): they are left out, and the operator is told.
+        Raises:
+            PartyTakenError: one of the parties belongs to another partner.
         """
-        self._discovered(partner_id, discovery)
-        outbound.replace(self._connection, self._vault, partner_id=partner_id, token=credentials.token, now=self._now)
-        taken = profile.owners(self._connection, [role.party for role in credentials.roles], partner_id)
-        if taken and must_own_all:
+        taken = self._taken(partner_id, credentials)
+        if taken:
             raise PartyTakenError(taken)
+        self._take_over(partner_id, credentials, discovery)
+        profile.replace_roles(self._connection, partner_id, credentials.roles)
+
+    def _adopt_all_we_can(
+        self, partner_id: int, credentials: Credentials, discovery: Discovery, remarks: Sequence[str]
+    ) -> dict[str, Any]:
+        """Take over what a partner answered us with; returns what the audit trail must tell.
+
+        Its token must not be lost (handshake.md, SP5), so parties of others are left out, and the operator is told.
+        """
+        taken = self._taken(partner_id, credentials)
+        self._take_over(partner_id, credentials, discovery)
         kept = [role for role in credentials.roles if role.party not in taken]
         if kept or taken:
             profile.replace_roles(self._connection, partner_id, kept)
-        if not taken:
+        notes = list(remarks)
+        if taken:
+            left_out = ", ".join(f"{party} (of {owner})" for party, owner in taken.items())
+            notes.append(f"parties left out because they belong to other partners: {left_out}")
+        if not notes:
             return {}
-        left_out = ", ".join(f"{party} (of {owner})" for party, owner in taken.items())
-        note = f"parties left out because they belong to other partners: {left_out}"
-        self._set(partner_id, note=note)
-        return {"note": note}
+        self._set(partner_id, note="; ".join(notes))
+        return {"note": "; ".join(notes)}
+
+    def _taken(self, partner_id: int, credentials: Credentials) -> Mapping[Party, str]:
+        return profile.owners(self._connection, [role.party for role in credentials.roles], partner_id)
+
+    def _take_over(self, partner_id: int, credentials: Credentials, discovery: Discovery) -> None:
+        self._discovered(partner_id, discovery)
+        outbound.replace(self._connection, self._vault, partner_id=partner_id, token=credentials.token, now=self._now)
 
     def _discovered(self, partner_id: int, discovery: Discovery) -> None:
         self._set(
@@ -343,36 +361,14 @@ class Ledger:
         self._set(partner_id, version=None, versions_url=None, invited_roles=[], invited_hosts=[])
 
     def _audit(self, record: PartnerRecord, action: str, detail: Mapping[str, Any]) -> None:
-        self._connection.execute(
-            insert(tables.audit).values(
-                at=self._now,
-                actor=self._actor,
-                partner_id=record.partner.id,
-                partner=record.partner.name,
-                action=action,
-                detail=dict(detail),
-            )
+        audit.add(
+            self._connection,
+            at=self._now,
+            actor=self._actor,
+            partner=record.partner,
+            action=action,
+            detail=detail,
         )
-
-
-#: What a change is called in the audit trail.
-ACTIONS: Mapping[type[Change], str] = {
-    lifecycle.Invited: "invited",
-    lifecycle.Started: "registration started",
-    lifecycle.Prepared: "token b prepared",
-    lifecycle.Completed: "registered (we are Sender)",
-    lifecycle.Accepted: "registered (we are Receiver)",
-    lifecycle.Renewed: "credentials renewed by the partner",
-    lifecycle.Rotating: "rotation started",
-    lifecycle.Rotated: "rotated",
-    lifecycle.HalfOpened: "half open",
-    lifecycle.Unregistered: "unregistered",
-    lifecycle.Revoked: "revoked",
-}
-
-
-#: Changes that precede a request of ours: two processes may be about to send the same token, and one must give up.
-_EXACT: Final = (lifecycle.Prepared, lifecycle.Rotating)
 
 
 def _is_same_registration(record: PartnerRecord, present: PartnerRecord) -> bool:
@@ -381,18 +377,3 @@ def _is_same_registration(record: PartnerRecord, present: PartnerRecord) -> bool
     before, after = ({t.fingerprint for t in each.outbound_tokens if t.state == ACTIVE} for each in (record, present))
     known = {token.id for token in record.inbound_tokens}
     return then == now and before == after and known.issuperset(t.id for t in present.inbound_tokens)
-
-
-def _described(change: Change, vault: Vault) -> dict[str, Any]:
-    """The detail of an audit row; tokens by fingerprint."""
-    detail: dict[str, Any] = {}
-    inbound_token = getattr(change, "inbound_token", None)
-    if inbound_token:
-        detail["inbound_token"] = vault.fingerprint(inbound_token)
-    credentials = getattr(change, "credentials", None)
-    if credentials is not None:
-        detail["outbound_token"] = vault.fingerprint(credentials.token)
-        detail["parties"] = [f"{role.party}:{role.role}" for role in credentials.roles]
-    if isinstance(change, lifecycle.HalfOpened):
-        detail["reason"] = change.reason
-    return detail

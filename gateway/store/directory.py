@@ -7,12 +7,16 @@ unknown token is refused (architecture.md, Several processes).
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from gateway.ocpi.partner import Partner
 from gateway.ocpi.party import Party
 from gateway.store.engine import Store
 from gateway.store.records import InboundToken, PartnerRecord, current_revision, read_changed
 from gateway.store.vault import Vault
+
+#: The revision before anything was read.
+NOTHING_READ: Final = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +38,18 @@ class Directory:
     def __init__(self, store: Store, vault: Vault) -> None:
         self._store = store
         self._vault = vault
-        self._revision = -1
+        self._revision = NOTHING_READ
         self._records: dict[int, PartnerRecord] = {}
         self._holders: dict[bytes, Holder] = {}
         self._names: dict[str, int] = {}
         self._owners: dict[Party, int] = {}
         self._forgotten: set[bytes] = set()
         self._refreshing = asyncio.Lock()
+
+    @property
+    def revision(self) -> int:
+        """The revision of the store that was last read: it moves when any partner changed."""
+        return self._revision
 
     def holder(self, digest: bytes) -> Holder | None:
         """Who a live inbound token was made for."""
@@ -65,8 +74,8 @@ class Directory:
         """Every partner."""
         return self._records.values()
 
-    async def refresh(self) -> bool:
-        """Read what changed in the store; returns whether anything did.
+    async def refresh(self) -> None:
+        """Read what changed in the store.
 
         Raises:
             StoreUnavailableError: the store can't be read; what is in memory stays.
@@ -81,7 +90,6 @@ class Directory:
             for record in changed:
                 self._replace(record)
             self._revision = revision
-            return bool(changed)
 
     def forget_token(self, token: InboundToken) -> None:
         """Never again accept a token in this process, ahead of the store (handshake.md, rule 9)."""

@@ -7,9 +7,10 @@ writes, and its commit isn't lost to a cancelled request (hardening.md, T4). SQL
 """
 
 import asyncio
+import os
 import sqlite3
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -18,6 +19,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from gateway.ocpi.errors import InternalError, OperatorError
+from gateway.store.claims import Claims, FileLocks, ServerLocks
 
 T = TypeVar("T")
 
@@ -56,6 +58,8 @@ class Store:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self._engine = _make_engine(url, busy_seconds)
+        self._file_locks = FileLocks(f"{self.url.database}.claims") if self.is_sqlite and self.url.database else None
+        self._claims = Claims(self._file_locks if self.is_sqlite else ServerLocks(self._engine))
         self._transactions: set[asyncio.Future[Any]] = set()
         #: What the newest write failed of; None since one succeeded. Readiness tells of it.
         self.trouble: StoreUnavailableError | None = None
@@ -87,11 +91,28 @@ class Store:
         self.trouble = None
         return done
 
+    @asynccontextmanager
+    async def claim(self, name: str) -> AsyncIterator[None]:
+        """Be the only one in a handshake with a partner while the block runs, among all processes.
+
+        Raises:
+            UnderWayError: somebody else is.
+            StoreUnavailableError: that can't be found out; the cause in words.
+        """
+        async with AsyncExitStack() as stack:
+            try:
+                await stack.enter_async_context(self._claims.claim(name))
+            except (SQLAlchemyError, OSError) as error:
+                raise _unavailable(error) from error
+            yield
+
     async def close(self) -> None:
         """Let transactions under way end, then close every connection."""
         if self._transactions:
             await asyncio.wait(self._transactions)
         await self._engine.dispose()
+        if self._file_locks is not None:
+            self._file_locks.close()
 
     async def _unbroken(self, work: Callable[[Connection], T], *, writing: bool) -> T:
         """Run a transaction to its end though its caller is cancelled: a connection given up half-way is lost."""
@@ -145,8 +166,13 @@ def _make_folder(folder: Path) -> None:
 
 
 def _try_opening(path: str) -> None:
-    """Open the file once by hand: where that fails, aiosqlite leaves a thread behind that outlives the event loop."""
+    """Open the file once by hand: where that fails, aiosqlite leaves a thread behind that outlives the event loop.
+
+    A new one is made for this user alone; SQLite gives its journals the same mode.
+    """
     try:
+        with suppress(OSError):  # SQLite says better what is wrong
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         sqlite3.connect(path).close()
     except sqlite3.Error as error:
         raise _unavailable(error) from error

@@ -19,7 +19,7 @@ from gateway.ocpi.lifecycle import Unregistered
 from gateway.ocpi.timestamps import Clock
 from gateway.ocpi.vocabulary import TokenState
 from gateway.store import tables
-from gateway.store.changes import ACTIONS
+from gateway.store.audit import ACTIONS
 from gateway.store.directory import Directory, Holder
 from gateway.store.engine import Store, StoreUnavailableError
 from gateway.store.vault import Vault

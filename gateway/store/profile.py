@@ -45,9 +45,12 @@ def replace_roles(connection: Connection, partner_id: int, roles: Sequence[Crede
 
 
 def owners(connection: Connection, parties: Iterable[Party], partner_id: int) -> Mapping[Party, str]:
-    """Which of the parties belong to another partner than this, and to which."""
+    """Which of the parties belong to another partner than this, and to which.
+
+    A party that is another partner's name counts as that partner's: either may stand for it in a URL.
+    """
     wanted = sorted(set(parties))
-    query = (
+    owned = (
         select(tables.party.c.country_code, tables.party.c.party_id, tables.partner.c.name)
         .join(tables.partner, tables.partner.c.id == tables.party.c.partner_id)
         .where(
@@ -55,8 +58,26 @@ def owners(connection: Connection, parties: Iterable[Party], partner_id: int) ->
             tables.party.c.party_id.in_({party.party_id for party in wanted}),
         )
     )
-    found = {Party(row.country_code, row.party_id): row.name for row in connection.execute(query)}
+    named = select(tables.partner.c.name_key, tables.partner.c.name).where(
+        tables.partner.c.id != partner_id, tables.partner.c.name_key.in_({str(party).lower() for party in wanted})
+    )
+    names = {row.name_key: row.name for row in connection.execute(named)}
+    found = {party: names[str(party).lower()] for party in wanted if str(party).lower() in names}
+    found |= {Party(row.country_code, row.party_id): row.name for row in connection.execute(owned)}
     return {party: found[party] for party in wanted if party in found}
+
+
+def owner_of_name(connection: Connection, name: str) -> str | None:
+    """The partner that a party written as `CC-PID` belongs to; None for any other name."""
+    party = Party.named(name)
+    if party is None:
+        return None
+    query = (
+        select(tables.partner.c.name)
+        .join(tables.party, tables.partner.c.id == tables.party.c.partner_id)
+        .where(tables.party.c.country_code == party.country_code, tables.party.c.party_id == party.party_id)
+    )
+    return connection.execute(query).scalar()
 
 
 def forget(connection: Connection, partner_id: int) -> None:

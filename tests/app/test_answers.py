@@ -40,6 +40,15 @@ async def test_message_ids_are_echoed(gateway, registered):
     assert (headers["X-Request-ID"], headers["X-Correlation-ID"]) == ("request-1", "correlation-1")
 
 
+async def test_a_message_id_of_any_length_is_echoed_and_one_that_can_not_be_written_is_made(gateway, registered):
+    ids = {"X-Request-ID": "r" * 1000, "X-Correlation-ID": "caf\xe9"}
+
+    _, _, headers = await registered.call("GET", f"{gateway.public_url}/ocpi/versions", headers=ids)
+
+    assert headers["X-Request-ID"] == ids["X-Request-ID"]
+    assert headers["X-Correlation-ID"].isascii()
+
+
 @pytest.mark.parametrize(
     "header",
     [

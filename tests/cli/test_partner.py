@@ -92,8 +92,8 @@ def test_an_option_of_invite_that_can_not_be_read_is_wrong_usage(configured, opt
 def test_a_name_that_a_partner_can_not_have_is_refused(configured):
     result = configured("partner", "invite", "not/a/name", "--json")
 
-    assert (result.exit_code, result.output) == (1, "")
-    assert "fault: operator" in result.errors
+    assert (result.exit_code, result.output) == (2, "")
+    assert "can't be a partner's name" in result.errors
 
 
 def test_registering_prints_the_steps_as_they_happen(prepared, peer):
@@ -109,7 +109,7 @@ def test_registering_as_json_prints_the_steps_on_standard_error(prepared, peer):
     result = prepared(*registering(peer), "--json")
 
     document = document_of(result)
-    assert document["name"] == "acme"
+    assert document["partner"] == document["name"] == "acme"
     assert document["state"] == "REGISTERED"
     assert document["version"] == "2.2.1"
     assert document["parties"] == ["DE-ABC"]

@@ -38,6 +38,14 @@ def gateway(gateway_with):
 
 
 @pytest.fixture
+async def other(database, vault, clock, platform):
+    """The gateway as another process on the same database, with a store of its own."""
+    opened = Store(f"sqlite:///{database}", busy_seconds=0.2)
+    yield Gateway(opened, vault, clock, reach=platform.serve)
+    await opened.close()
+
+
+@pytest.fixture
 def locked(database):
     """A context in which nothing can be written, because another program holds the database."""
 

@@ -117,7 +117,7 @@ class Gateway:
         self.books = Books(store, vault, clock)
 
     def restarted(self):
-        """Another process on the same database."""
+        """The next process on the same database."""
         return Gateway(self.store, self.vault, self.clock, reach=self.reach, host=self.host, us=self.us, **self.options)
 
     async def register(self, name, invitation_token, versions_url=VERSIONS_URL):

@@ -9,7 +9,7 @@ from gateway.ocpi.errors import OperatorError
 from gateway.ocpi.flow import FetchCause, FetchFailedError, HandshakeError
 from gateway.ocpi.party import Party
 from gateway.ocpi.vocabulary import PartnerState, TokenForm
-from gateway.store.changes import ConcurrentChangeError
+from gateway.store.claims import UnderWayError
 from gateway.store.engine import StoreUnavailableError
 from tests.handshake.rig import codes, lost, reply, token_in, unreachable
 from tests.ocpi.dialogue import (
@@ -71,15 +71,19 @@ class TestRegistering:
             await register(gateway)
         assert len(platform.requests) == sent
 
-    async def test_a_second_registration_at_the_same_time_is_refused(self, gateway, platform):
+    async def test_a_second_handshake_at_the_same_time_is_refused_in_every_process(self, gateway, other, platform):
         async def meanwhile(_request):
-            with pytest.raises(ConcurrentChangeError, match="already under way"):
-                await gateway.resume("acme")
+            for process in (gateway, other):
+                for again in (process.resume("acme"), process.rotate("ACME"), register(process)):
+                    with pytest.raises(UnderWayError, match="already under way"):
+                        await again
             return reply(envelope(THEIRS))
 
         platform.answers[POST] = meanwhile
 
         assert (await register(gateway)).state is S.REGISTERED
+        assert len(platform.sent("POST")) == 1
+        assert (await gateway.operations.partner("acme")).note == ""
 
     async def test_what_failed_is_told_and_kept(self, gateway, platform):
         platform.answers["GET", DETAILS_URL] = reply(b"", 500)
@@ -171,24 +175,6 @@ class TestFaults:
         token = platform.tokens_given("POST")[0]
         assert await again.restarted().opens(token)
         assert await again.books.states("acme") == ["active"]
-
-    async def test_sp4_a_registration_completed_meanwhile_by_another_process_is_not_made_half_open(
-        self, gateway, platform
-    ):
-        platform.answers[POST] = lost()
-        await fails(register(gateway))
-        other = gateway.restarted()
-
-        async def spent(_request):
-            platform.answers[POST] = reply(envelope(THEIRS))
-            await other.resume("acme")
-            return reply(envelope(status_code=2000), 405)
-
-        platform.answers[POST] = spent
-        await fails(gateway.resume("acme"))
-
-        partner = await gateway.partner("acme")
-        assert (partner.state, partner.outbound_token) == (S.REGISTERED, OUTBOUND_TOKEN)
 
     async def test_sp4_a_401_to_one_form_of_the_token_is_no_sign_that_the_post_arrived(self, gateway, platform):
         async def bare(request):
@@ -290,20 +276,17 @@ class TestFaults:
         assert (partner.state, partner.outbound_token) == (S.REGISTERED, OUTBOUND_TOKEN)
         assert await gateway.opens(platform.tokens_given("POST")[0])
 
-    async def test_sp5_token_c_is_kept_although_the_partner_registered_the_other_way_round_meanwhile(
-        self, gateway, platform
-    ):
+    async def test_an_invitation_of_ours_ends_when_we_registered_with_that_partner(self, gateway, platform):
         ours = (await gateway.operations.invite("acme")).invitation_token
-        other = gateway.restarted()
 
         async def meanwhile(_request):
-            assert codes(await other.presents("POST", ours, credentials("their-other-token"))) == (200, 1000)
+            assert codes(await gateway.presents("POST", ours, credentials("their-other-token"))) == (409, 2000)
             return reply(envelope(THEIRS))
 
         platform.answers[POST] = meanwhile
-        partner = await register(gateway)
 
-        assert (partner.outbound_token, partner.previous_outbound_token) == (OUTBOUND_TOKEN, "their-other-token")
+        assert (await register(gateway)).outbound_token == OUTBOUND_TOKEN
+        assert codes(await gateway.restarted().asks("GET", "/ocpi/versions", ours)) == (401, 2000)
 
     async def test_sp5_an_answer_that_comes_after_a_revocation_brings_nothing_back(self, gateway, platform):
         async def meanwhile(_request):

@@ -171,17 +171,34 @@ class TestAnswersToTrouble:
             assert OUTBOUND_TOKEN not in shown
 
 
-async def test_a_partner_that_the_operator_revoked_while_its_put_was_open_stays_out(gateway, platform):
+@pytest.mark.parametrize("verb", ["revoke", "suspend"])
+async def test_a_partner_that_the_operator_shut_out_while_its_put_was_open_is_401(gateway, other, platform, verb):
     token = await registered(gateway)
+    before = (await gateway.partner("acme")).outbound_token
 
     async def meanwhile(_request):
-        await gateway.restarted().operations.revoke("acme")
+        await getattr(other.operations, verb)("acme")
         return reply(versions({"2.2.1": DETAILS_URL}))
 
     platform.answers["GET", VERSIONS_URL] = meanwhile
 
-    assert codes(await gateway.presents("PUT", token, THEIR_NEXT)) == (409, 2000)
-    assert (await gateway.partner("acme")).state is PartnerState.UNREGISTERED
+    assert codes(await gateway.presents("PUT", token, THEIR_NEXT)) == (401, 2000)
+    assert (await gateway.partner("acme")).outbound_token == (None if verb == "revoke" else before)
+    assert not await gateway.restarted().opens(token)
+
+
+async def test_an_invitation_that_the_operator_replaced_while_its_post_was_open_is_401(gateway, other, platform):
+    token, fresh = await invited(gateway), []
+
+    async def meanwhile(_request):
+        platform.answers["GET", VERSIONS_URL] = usual
+        fresh.append(await invited(other))
+        return usual
+
+    usual, platform.answers["GET", VERSIONS_URL] = platform.answers["GET", VERSIONS_URL], meanwhile
+
+    assert codes(await gateway.presents("POST", token, THEIRS)) == (401, 2000)
+    assert codes(await gateway.presents("POST", fresh[0], THEIRS)) == (200, 1000)
 
 
 async def test_a_token_of_theirs_that_no_longer_decrypts_is_mended_by_their_next_put(gateway, platform):

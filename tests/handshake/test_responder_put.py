@@ -138,32 +138,18 @@ class TestPutFaults:
 
         assert codes(await gateway.presents("PUT", token, THEIR_NEXT)) == (200, 1000)
 
-    async def test_a_second_put_meanwhile_to_another_process_wins_and_the_first_is_409(self, gateway, platform):
-        token = await registered(gateway)
-        usual, other, seen = platform.answers["GET", VERSIONS_URL], gateway.restarted(), []
-
-        async def meanwhile(_request):
-            platform.answers["GET", VERSIONS_URL] = usual
-            seen.append(codes(await other.presents("PUT", token, THEIR_NEXT)))
-            return usual
-
-        platform.answers["GET", VERSIONS_URL] = meanwhile
-
-        assert codes(await gateway.presents("PUT", token, THEIR_NEXT)) == (409, 2000)
-        assert seen == [(200, 1000)]
-
-    async def test_ru8_a_second_put_meanwhile_is_409(self, gateway, platform):
+    async def test_ru8_a_second_put_meanwhile_is_409_in_every_process(self, gateway, other, platform):
         token = await registered(gateway)
         meanwhile = []
 
         async def busy(_request):
-            meanwhile.append(codes(await gateway.presents("PUT", token, THEIR_NEXT)))
+            meanwhile.extend([codes(await each.presents("PUT", token, THEIR_NEXT)) for each in (gateway, other)])
             return reply(versions({"2.2.1": DETAILS_URL}))
 
         platform.answers["GET", VERSIONS_URL] = busy
 
         assert codes(await gateway.presents("PUT", token, THEIR_NEXT)) == (200, 1000)
-        assert meanwhile == [(409, 2000)]
+        assert meanwhile == [(409, 2000), (409, 2000)]
 
     async def test_ru9_a_put_to_another_version_switches_to_it(self, gateway):
         token = await registered(gateway)

@@ -144,7 +144,8 @@ async def test_a_url_that_the_policy_refuses_was_not_sent():
         for url in ("http://partner.example/", "https://127.0.0.1/"):
             with pytest.raises(FetchFailedError) as failed:
                 await fetch(client, post(url), **LIMITS)
-            assert (failed.value.cause, failed.value.sent) == (FetchCause.POLICY, False)
+            assert (failed.value.cause, failed.value.sent) == (FetchCause.URL, False)
+            assert str(failed.value).startswith("their platform can not be called: the URL ")
 
 
 async def test_a_name_that_leads_to_a_private_address_was_not_sent():

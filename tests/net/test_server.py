@@ -86,6 +86,22 @@ async def test_a_malformed_request_gets_one_envelope_and_a_closed_connection(ser
     assert server.failures[0].request_id == headers["x-request-id"]
 
 
+@pytest.mark.parametrize("method", [b"FOO", b"foo", b"GETX", b"x-my!method"])
+async def test_a_method_that_nobody_knows_gets_405_with_those_that_there_are(serving, method):
+    async with serving(hello) as server:
+        http_status, headers, body = split(await server.exchange(GOOD.replace(b"GET", method) + b"\r\n"))
+    assert (http_status, headers["allow"]) == (405, "get, post, put, patch, delete")
+    assert json.loads(body)["status_code"] == 2000
+    assert headers["connection"] == "close"
+
+
+async def test_http_1_0_is_answered_and_closed_although_it_asks_for_more(serving):
+    async with serving(hello) as server:
+        answer = await server.exchange(b"GET /x HTTP/1.0\r\nConnection: keep-alive\r\n\r\n" * 2)
+    assert answer.count(b"HTTP/1.") == 1
+    assert answer.endswith(b"hello")
+
+
 @pytest.mark.parametrize(
     "head", [b"GET /" + b"a" * 5000 + b" HTTP/1.1\r\n\r\n", GOOD + b"X: " + b"a" * 5000 + b"\r\n\r\n"]
 )

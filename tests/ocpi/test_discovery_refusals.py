@@ -169,13 +169,9 @@ class TestFailures:
             (b"", 204, "not OCPI"),
             (b"[]", 200, "not OCPI"),
             (b"{}", 200, "no OCPI status_code"),
-            (b'{"status_code": 1000}', 200, "no list of versions"),
-            (envelope([], status_code=2000, status_message="secret words"), 200, "OCPI status 2000"),
-            (envelope("secret words"), 200, "no list of versions"),
-            (envelope([{"version": "2.2.1"}]), 200, "no entry of the version list"),
         ],
     )
-    def test_an_unusable_version_list_is_3001_and_nothing_of_it_is_told(self, body, http_status, says):
+    def test_an_answer_that_is_not_ocpi_is_3001_and_which_it_was_is_not_told(self, body, http_status, says):
         refused = (
             discovering()
             .expects("GET", VERSIONS_URL, BASE64)
@@ -185,34 +181,59 @@ class TestFailures:
 
         assert "secret" not in str(refused)
         assert refused.public_message == (
-            "GET versions: your platform could not be reached or did not answer with a usable OCPI document"
+            "GET versions: your platform could not be reached, or did not answer with HTTP 200 and an OCPI document"
         )
 
     @pytest.mark.parametrize(
         ("body", "says"),
         [
-            (envelope([]), "no list of endpoints"),
-            (envelope({"version": "2.2.1"}), "no list of endpoints"),
-            (envelope({}, status_code=3000), "OCPI status 3000"),
-            (details(endpoint("credentials", url="https://user:secret@emsp.example.com/")), "not a usable URL"),
+            (b'{"status_code": 1000}', "the answer holds no list of versions"),
+            (envelope([], status_code=2000, status_message="secret"), "your platform answered OCPI status 2000"),
+            (envelope("secret words"), "the answer holds no list of versions"),
+            (envelope([{"version": "2.2.1"}]), "no entry of the version list has a version and a URL"),
         ],
     )
-    def test_unusable_version_details_are_3001_and_nothing_of_them_is_told(self, body, says):
+    def test_who_answers_in_ocpi_is_told_what_is_wrong_with_the_version_list(self, body, says):
+        refused = (
+            discovering()
+            .expects("GET", VERSIONS_URL, BASE64)
+            .replies(body)
+            .is_refused(UNUSABLE, step=GET_VERSIONS, says=says.removeprefix("your platform "))
+        )
+
+        assert refused.public_message == f"GET versions: {says}"
+
+    @pytest.mark.parametrize(
+        ("body", "says"),
+        [
+            (envelope([]), "the answer holds no list of endpoints"),
+            (envelope({"version": "2.2.1"}), "the answer holds no list of endpoints"),
+            (envelope({}, status_code=3000), "your platform answered OCPI status 3000"),
+            (
+                details(endpoint("credentials", url="https://user:secret@emsp.example.com/")),
+                "an endpoint's url is not a usable URL",
+            ),
+        ],
+    )
+    def test_who_answers_in_ocpi_is_told_what_is_wrong_with_the_version_details(self, body, says):
         refused = (
             discovering()
             .expects("GET", VERSIONS_URL, BASE64)
             .replies(OFFERED)
             .expects("GET", DETAILS_URL, BASE64)
             .replies(body)
-            .is_refused(UNUSABLE, step=GET_DETAILS, says=says)
+            .is_refused(UNUSABLE, step=GET_DETAILS, says=says.removeprefix("your platform "))
         )
 
         assert "secret" not in str(refused)
-        assert refused.public_message == (
-            "GET version details: your platform could not be reached or did not answer with a usable OCPI document"
-        )
+        assert refused.public_message == f"GET version details: {says}"
 
-    @pytest.mark.parametrize("cause", FetchCause)
+    def test_a_url_that_is_not_called_at_all_is_3001_with_what_is_wrong_with_it(self):
+        refused = discovering().expects("GET", VERSIONS_URL, BASE64).fails(FetchCause.URL, sent=False)
+
+        assert refused.is_refused(UNUSABLE).public_message == "GET versions: your platform failed: url"
+
+    @pytest.mark.parametrize("cause", set(FetchCause) - {FetchCause.URL})
     def test_no_answer_is_3001_with_the_cause_for_the_operator_only(self, cause):
         refused = (
             discovering()

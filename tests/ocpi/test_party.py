@@ -26,5 +26,15 @@ def test_no_line_feed_and_no_foreign_digit_slips_in(country_code, party_id):
         Party(country_code, party_id)
 
 
+@pytest.mark.parametrize("name", ["DE-ABC", "de-abc", "DE*ABC"])
+def test_a_name_of_this_form_stands_for_a_party(name):
+    assert Party.named(name) == Party("DE", "ABC")
+
+
+@pytest.mark.parametrize("name", ["DEABC", "acme", "DE-AB", "DE-ABCD", "D3-ABC", "DE-ABC-1", "DE--ABC", ""])
+def test_any_other_name_stands_for_none(name):
+    assert Party.named(name) is None
+
+
 def test_parties_have_an_order():
     assert sorted([Party("NL", "AAA"), Party("DE", "ZZZ")]) == [Party("DE", "ZZZ"), Party("NL", "AAA")]

@@ -5,13 +5,14 @@ from dataclasses import replace
 import pytest
 
 from gateway.ocpi.credentials import read_credentials
+from gateway.ocpi.demands import READ_CREDENTIALS
 from gateway.ocpi.discovery import GET_VERSIONS
 from gateway.ocpi.envelope import StatusCode
 from gateway.ocpi.flow import Fetch, FetchCause, Reply
 from gateway.ocpi.lifecycle import Accepted, Renewed
 from gateway.ocpi.partner import CredentialsRole, Invitation, Manners, Partner
 from gateway.ocpi.party import Party
-from gateway.ocpi.registration import READ_CREDENTIALS, Front, accept, renew
+from gateway.ocpi.registration import Front, accept, renew
 from gateway.ocpi.vocabulary import PartnerState
 from tests.ocpi.dialogue import (
     ABSENT,
@@ -141,6 +142,12 @@ class TestAccepting:
         refused = accepting(partner=inviting(*invited), presented=presented).is_refused(INVALID, step=READ_CREDENTIALS)
 
         assert says in refused.public_message
+
+    def test_a_party_of_ours_is_2001_whatever_its_role(self):
+        presented = credentials(OUTBOUND_TOKEN, VERSIONS_URL, "DE-ABC", "NL-EXA")
+        refused = accepting(presented=presented).is_refused(INVALID, step=READ_CREDENTIALS)
+
+        assert refused.public_message == "read credentials: roles: NL-EXA belongs to our platform"
 
     def test_a_host_outside_the_invitation_is_2001_before_anything_is_fetched(self):
         refused = accepting(partner=inviting(hosts=["other.example.com"])).is_refused(INVALID, step=READ_CREDENTIALS)

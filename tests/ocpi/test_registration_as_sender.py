@@ -126,12 +126,14 @@ class TestRegistering:
     def test_credentials_are_posted_to_whichever_side_lists_them(self, listed):
         initiating(found=details(*listed)).saves(Prepared).expects("POST", CREDENTIALS_URL, BASE64)
 
-    def test_a_post_refused_401_is_tried_once_in_the_other_form_which_is_remembered(self):
+    def test_a_post_refused_by_a_platform_that_reads_no_token_before_is_tried_once_in_the_other_form(self):
         completed = (
             initiating()
             .saves(Prepared)
             .expects("POST", CREDENTIALS_URL, BASE64)
             .replies(b"", 401)
+            .expects("GET", VERSIONS_URL, ABSENT)
+            .replies(OFFERED)
             .expects("POST", CREDENTIALS_URL, PLAIN, body=OURS)
             .replies(THEIRS)
             .saves(Completed)
@@ -140,12 +142,29 @@ class TestRegistering:
 
         assert completed.discovery.manners == Manners(PLAIN, BASE64)
 
+    @pytest.mark.parametrize("probed", [401, 403, 404, 500, None])
+    def test_a_post_refused_by_a_platform_that_took_this_form_before_is_sent_once(self, probed):
+        talk = (
+            initiating()
+            .saves(Prepared)
+            .expects("POST", CREDENTIALS_URL, BASE64)
+            .replies(envelope(status_code=2000), 401)
+            .expects("GET", VERSIONS_URL, ABSENT)
+        )
+        talk = talk.fails() if probed is None else talk.replies(b"", probed)
+        refused = talk.is_refused(UNUSABLE, step=POST_CREDENTIALS, says="HTTP 401, OCPI status 2000")
+
+        assert refused.http_status == 401
+        assert not refused.outcome_unknown
+
     def test_a_post_refused_in_both_forms_is_a_failure(self):
         refused = (
             initiating()
             .saves(Prepared)
             .expects("POST", CREDENTIALS_URL, BASE64)
             .replies(envelope(status_code=2000), 401)
+            .expects("GET", VERSIONS_URL, ABSENT)
+            .replies(OFFERED)
             .expects("POST", CREDENTIALS_URL, PLAIN)
             .replies(envelope(status_code=2000), 401)
             .is_refused(UNUSABLE, step=POST_CREDENTIALS, says="HTTP 401, OCPI status 2000")
@@ -215,6 +234,16 @@ class TestRegistering:
 
         assert completed.credentials.token == OUTBOUND_TOKEN
         assert completed.credentials.roles == ()
+        assert "their credentials object: url: is not a text" in completed.remarks
+
+    def test_a_party_of_ours_in_their_answer_is_left_out_and_told(self):
+        taking = envelope(credentials(OUTBOUND_TOKEN, VERSIONS_URL, "NL-EXA", "DE-ABC"))
+        completed = (
+            initiating().saves(Prepared).expects("POST", CREDENTIALS_URL, BASE64).replies(taking).saves(Completed)
+        ).ends()
+
+        assert [role.party for role in completed.credentials.roles] == [Party("DE", "ABC")]
+        assert completed.remarks == ("their credentials object claims a party of ours, which was left out",)
 
     @pytest.mark.parametrize("sent", [True, False])
     def test_the_outcome_is_unknown_where_the_post_was_sent_and_no_answer_came(self, sent):
@@ -289,7 +318,7 @@ class TestRepeating:
             self.repeating()
             .expects("POST", CREDENTIALS_URL, PLAIN)
             .replies(b"", 401)
-            .expects("POST", CREDENTIALS_URL, BASE64)
+            .expects("GET", VERSIONS_URL, ABSENT)
             .replies(b"", 401)
             .is_refused(UNUSABLE, step=POST_CREDENTIALS)
         )

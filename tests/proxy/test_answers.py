@@ -61,6 +61,7 @@ async def test_a_link_below_the_module_keeps_its_shape_whatever_the_backend_call
         ("/ocpi/locations/a%2Fb;c", "/ocpi/locations/a%2Fb;c"),
         ("https://legacy", "/"),
         ("/ocpi/pages/ein h\xc3\xbcbscher", "/ocpi/pages/ein%20h%C3%BCbscher"),
+        ("/ocpi/pages/h\xfcbsch", "/ocpi/pages/h%FCbsch"),
     ],
 )
 async def test_any_other_link_is_sealed_and_leads_to_the_same_page_again_and_again(rig, target, requested):

@@ -160,6 +160,26 @@ async def test_routing_headers_name_the_parties_that_fit_the_module(rig, interfa
     assert rig.partner.last.party("to") == receiver
 
 
+@pytest.mark.parametrize("party", ["DE-XYZ", "de-xyz", "DE*XYZ"])
+async def test_a_party_that_stands_in_the_path_is_the_one_spoken_to(rig, party):
+    await rig.egress_request("GET", f"/partners/{party}/sender/tokens")
+    assert rig.partner.last.party("to") == "DE-XYZ"
+
+    await rig.egress_request(
+        "GET", f"/partners/{party}/sender/tokens", "OCPI-to-country-code: DE", "OCPI-to-party-id: ABC"
+    )
+    assert rig.partner.last.party("to") == "DE-ABC"
+
+
+@pytest.mark.parametrize(
+    ("header", "sender"), [("OCPI-from-country-code: nl", "NL-CPO"), ("OCPI-from-party-id: EMS", "NL-EMS")]
+)
+async def test_half_a_party_of_the_backend_is_filled_in(rig, header, sender):
+    await rig.egress_request("GET", "/partners/acme/sender/tokens", header, "OCPI-to-party-id: XYZ")
+    assert rig.partner.last.party("from") == sender
+    assert rig.partner.last.party("to") == "DE-XYZ"
+
+
 async def test_routing_headers_of_the_backend_are_kept(rig):
     await rig.egress_request(
         "GET",
@@ -182,7 +202,8 @@ async def test_messages_between_platforms_carry_no_routing_headers(rig):
     ("headers", "expected"),
     [
         (("OCPI-from-country-code: FR", "OCPI-from-party-id: OTH"), (400, 2001)),
-        (("OCPI-from-country-code: NL",), (400, 2001)),
+        (("OCPI-from-country-code: FR",), (400, 2001)),
+        (("OCPI-to-party-id: OTH",), (400, 2001)),
         (("OCPI-to-country-code: D", "OCPI-to-party-id: ABC"), (400, 2001)),
         (("OCPI-to-country-code: FR", "OCPI-to-party-id: OTH"), (404, 4001)),
     ],

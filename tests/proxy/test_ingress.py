@@ -104,6 +104,22 @@ async def test_routing_headers_are_filled_in_where_the_partner_left_them_out(rig
     assert rig.backend.last.party("to") == receiver
 
 
+@pytest.mark.parametrize(
+    ("header", "sender", "receiver"),
+    [
+        ("OCPI-from-country-code: de", "DE-ABC", "NL-CPO"),
+        ("OCPI-from-party-id: XYZ", "DE-XYZ", "NL-CPO"),
+        ("OCPI-to-country-code: NL", "DE-ABC", "NL-CPO"),
+        ("OCPI-to-party-id: EMS", "DE-ABC", "NL-EMS"),
+    ],
+)
+async def test_the_half_of_a_party_that_the_partner_left_out_is_filled_in(rig, header, sender, receiver):
+    await rig.ingress_request("GET", "/sender/locations", header)
+
+    assert rig.backend.last.party("from") == sender
+    assert rig.backend.last.party("to") == receiver
+
+
 async def test_a_custom_module_is_spoken_of_by_the_first_party_of_each_side(rig):
     rig.configure(backend__modules={"parking": {"role": "SENDER"}})
     await rig.ingress_request("GET", "/sender/parking")
@@ -128,12 +144,12 @@ async def test_routing_headers_of_the_partner_arrive_once_and_in_upper_case(rig)
     "headers",
     [
         ("OCPI-from-country-code: FR", "OCPI-from-party-id: ABC"),
-        ("OCPI-from-country-code: DE",),
-        ("OCPI-from-party-id: ABC",),
+        ("OCPI-from-country-code: FR",),
+        ("OCPI-from-party-id: OTH",),
         ("OCPI-from-country-code: DEU", "OCPI-from-party-id: ABC"),
         ("OCPI-to-country-code: NL", "OCPI-to-party-id: OTH"),
         ("OCPI-to-country-code: DE", "OCPI-to-party-id: ABC"),
-        ("OCPI-to-party-id: CPO",),
+        ("OCPI-to-party-id: ABC",),
     ],
 )
 async def test_routing_headers_that_name_anybody_else_are_refused(rig, headers):

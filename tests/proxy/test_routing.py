@@ -77,6 +77,20 @@ def test_stated_parties_are_read_as_they_were_written():
     assert dict(headers) == {"OCPI-from-country-code": "NL", "OCPI-from-party-id": "CPO"}
 
 
-def test_half_a_party_is_an_error():
-    with pytest.raises(ValueError, match="a party id"):
+@pytest.mark.parametrize(
+    ("header", "found"),
+    [
+        ("OCPI-to-country-code: nl", "NL-CPO"),
+        ("OCPI-to-party-id: ems", "NL-EMS"),
+        ("OCPI-to-party-id: CPO", "NL-CPO"),
+    ],
+)
+def test_half_a_party_is_filled_in_from_those_that_may_be_meant(header, found):
+    name, value = header.split(": ")
+    party = routing.stated({name: value}, End.TO, (EMSP, CPO), module="locations", role=InterfaceRole.SENDER)
+    assert str(party) == found
+
+
+def test_half_a_party_that_nobody_has_is_an_error():
+    with pytest.raises(ValueError, match="OCPI-to-party-id is missing"):
         routing.stated({"OCPI-to-country-code": "NL"}, End.TO)

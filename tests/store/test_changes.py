@@ -11,7 +11,8 @@ from gateway.ocpi.partner import Invitation, Manners
 from gateway.ocpi.party import Party
 from gateway.ocpi.vocabulary import PartnerState, TokenForm, TokenKind, TokenState
 from gateway.store import tables
-from gateway.store.changes import ACTIONS, PartyTakenError
+from gateway.store.audit import ACTIONS
+from gateway.store.changes import PartyTakenError
 from gateway.store.records import OutboundToken
 from tests.store.books import ENDPOINTS, FOUND, VERSIONS_URL, theirs
 
@@ -122,6 +123,23 @@ class TestRegisteringAsReceiver:
         assert "first" in str(refused.value)
         assert refused.value.public_message == "roles: DE-ABC belongs to another platform"
         assert refused.value.taken == {ABC: "first"}
+
+    async def test_a_party_that_is_the_name_of_another_partner_is_refused(self, books):
+        await books.invite("de-abc", "first-a")
+        await books.invite("second", "second-a")
+
+        with pytest.raises(PartyTakenError) as refused:
+            await books.accept("second", "token-c", "token-b", "DE-ABC")
+        assert refused.value.taken == {ABC: "de-abc"}
+
+    async def test_a_partner_may_bear_the_name_of_its_own_party(self, books):
+        assert (await books.register("DE-ABC", "DE-ABC")).partner.parties == (ABC,)
+
+    async def test_a_party_of_a_partner_can_not_be_the_name_of_another(self, books):
+        await books.register("first", "DE-ABC")
+
+        with pytest.raises(OperatorError, match="is a party of the partner 'first'"):
+            await books.invite("de-abc", "second-a")
 
     async def test_the_same_party_id_in_another_country_is_another_party(self, books):
         await books.register("first", "DE-ABC")

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import stat
 import sys
 from contextlib import closing
 
@@ -190,6 +191,13 @@ async def test_the_folder_of_a_new_database_is_made(tmp_path):
     await opened.close()
 
     assert (tmp_path / "data/deeper/gateway.db").is_file()
+
+
+async def test_a_new_database_is_for_this_user_alone(tmp_path):
+    path = tmp_path / "gateway.db"
+    await Store(f"sqlite:///{path}").close()
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 async def test_a_transaction_waits_for_nothing_but_its_own_statements(counting):

@@ -12,7 +12,8 @@ from gateway.ocpi.discovery import Discovery
 from gateway.ocpi.errors import GatewayError, OperatorError, PartnerError
 from gateway.ocpi.partner import Manners
 from gateway.store import tables
-from gateway.store.changes import ACTIONS, ConcurrentChangeError, Ledger, UnknownPartnerError
+from gateway.store.audit import ACTIONS
+from gateway.store.changes import ConcurrentChangeError, Ledger, UnknownPartnerError
 from gateway.store.records import read_changed
 from tests.store.books import FOUND, VERSIONS_URL, theirs
 

@@ -1,0 +1,101 @@
+"""One handshake with a partner at a time, in every process on the database."""
+
+import asyncio
+import signal
+import stat
+import sys
+
+import pytest
+
+from gateway.store.claims import UnderWayError
+from gateway.store.engine import Store, StoreUnavailableError
+
+HOLDER = """
+import asyncio, sys
+from gateway.store.engine import Store
+
+async def hold():
+    async with Store(sys.argv[1]).claim("Acme"):
+        print("held", flush=True)
+        await asyncio.sleep(60)
+
+asyncio.run(hold())
+"""
+
+
+@pytest.fixture
+async def other(database):
+    """The store of another process."""
+    opened = Store(f"sqlite:///{database}")
+    yield opened
+    await opened.close()
+
+
+async def is_free(store, name="acme"):
+    try:
+        async with store.claim(name):
+            return True
+    except UnderWayError:
+        return False
+
+
+async def test_a_claim_keeps_everybody_else_out_until_it_is_given_back(store, other):
+    async with store.claim("acme"):
+        assert not await is_free(store)
+        assert not await is_free(other, "ACME")
+    assert await is_free(store)
+    assert await is_free(other)
+
+
+async def test_claims_of_other_partners_are_free(store, other):
+    async with store.claim("acme"):
+        assert await is_free(store, "other")
+        assert await is_free(other, "other")
+
+
+async def test_a_claim_ends_with_an_error_inside(store, other):
+    with pytest.raises(ValueError, match="inside"):
+        async with store.claim("acme"):
+            raise ValueError("inside")
+    assert await is_free(other)
+
+
+async def test_who_was_refused_takes_nothing_from_the_holder(store, other):
+    async with store.claim("acme"):
+        assert not await is_free(other)
+        assert not await is_free(other)
+
+
+async def test_a_store_that_is_closed_keeps_the_claims_of_others(database, store, other):
+    third = Store(f"sqlite:///{database}")
+    async with store.claim("acme"):
+        await is_free(third, "another")
+        await third.close()
+        assert not await is_free(other)
+
+
+async def test_a_claim_ends_with_its_process(database, store):
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", HOLDER, f"sqlite:///{database}", stdout=asyncio.subprocess.PIPE
+    )
+    assert await process.stdout.readline() == b"held\n"
+    assert not await is_free(store)
+
+    process.send_signal(signal.SIGKILL)
+    await process.wait()
+
+    assert await is_free(store)
+
+
+async def test_a_disk_that_takes_no_file_is_told_as_such(tmp_path, database):
+    opened = Store(f"sqlite:///{database}")
+    database.with_name("gateway.db.claims").mkdir()
+    with pytest.raises(StoreUnavailableError):
+        async with opened.claim("acme"):
+            pass
+    await opened.close()
+
+
+async def test_its_file_is_for_this_user_alone(database, store):
+    assert await is_free(store)
+    assert stat.S_IMODE(database.with_name("gateway.db.claims").stat().st_mode) == 0o600
