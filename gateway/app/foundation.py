@@ -124,7 +124,6 @@ def lifetimes_of(config: Config) -> Lifetimes:
         invitation=tokens.invitation_lifetime,
         pending=tokens.pending_lifetime,
         grace=timedelta(seconds=tokens.grace_seconds),
-        tombstone=tokens.tombstone,
     )
 
 

@@ -29,7 +29,6 @@ class Lifetimes:
     invitation: timedelta = timedelta(days=7)
     pending: timedelta = timedelta(hours=24)
     grace: timedelta = timedelta(seconds=60)
-    tombstone: timedelta = timedelta(hours=24)
 
 
 def add_invitation(

@@ -1,8 +1,7 @@
 """The whole gateway in the test's own process, between a recording backend and a platform that can be bent."""
 
 import json
-import socket
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 
 import pytest
 import structlog
@@ -12,6 +11,7 @@ from gateway.app.verbs import operations
 from gateway.config import load_text
 from tests.e2e.rig import BACKEND_AUTHORIZATION, EGRESS_TOKEN, Backend
 from tests.platform import Platform
+from tests.ports import free_ports
 
 
 class Running:
@@ -30,10 +30,7 @@ class Running:
 
 def document_of(folder, backend_url, **settings):
     """A configuration on free ports."""
-    names = ("public", "private", "admin", "status")
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in names]
-        ports = {name: taken.getsockname()[1] for name, taken in zip(names, sockets, strict=True)}
+    ports = dict(zip(("public", "private", "admin", "status"), free_ports(4), strict=True))
     party = {"role": "CPO", "country_code": "NL", "party_id": "EXA", "business_details": {"name": "Example Charging"}}
     return {
         "public_url": f"http://127.0.0.1:{ports['public']}",

@@ -9,14 +9,14 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import sys
-from contextlib import ExitStack
 from dataclasses import dataclass
 
 import aiohttp
 from aiohttp import web
 from multidict import CIMultiDict
+
+from tests.ports import free_ports
 
 _READY_SECONDS = 30
 _COMMAND_SECONDS = 60
@@ -325,10 +325,7 @@ class Gateway:
         }
 
     def _use_other_ports(self):
-        names = ("public", "private", "admin", "status")
-        with ExitStack() as held:
-            listeners = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in names]
-            self._ports = {name: taken.getsockname()[1] for name, taken in zip(names, listeners, strict=True)}
+        self._ports = dict(zip(("public", "private", "admin", "status"), free_ports(4), strict=True))
         self.public_url, self.private_url, _, self.status_url = (
             f"http://127.0.0.1:{port}" for port in self._ports.values()
         )

@@ -7,6 +7,7 @@
 import base64
 import json
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from gateway.handshake.operations import Operations
 from gateway.handshake.registrar import Registrar
@@ -112,7 +113,7 @@ class Gateway:
         self.operations = Operations(self.registrar, actor="cli")
         self.directory = Directory(store, vault)
         self.gatekeeper = Gatekeeper(
-            store, vault, self.directory, clock=clock, looks_per_second=1000, tombstone=Lifetimes().tombstone
+            store, vault, self.directory, clock=clock, looks_per_second=1000, tombstone=timedelta(hours=24)
         )
         self.books = Books(store, vault, clock)
 
