@@ -26,12 +26,14 @@ from gateway.demo import samples
 from gateway.demo.caller import Caller
 from gateway.demo.registrar import VERSION, Registrar
 from gateway.demo.report import EMSP, Reporter
+from gateway.demo.samples import PROVIDER_ROLE
 from gateway.demo.serving import control_routes, not_found, respond, respond_page, serve, telling
 from gateway.demo.words import read_document
 from gateway.net.client import backend_client
 from gateway.ocpi.authorization import header_value
 from gateway.ocpi.envelope import Answer, StatusCode
 from gateway.ocpi.flow import Fetch
+from gateway.ocpi.partner import CredentialsRole
 from gateway.ocpi.versions import write_version_details, write_versions
 from gateway.ocpi.vocabulary import InterfaceRole, TokenForm
 
@@ -48,12 +50,16 @@ _MODULES: Final = (
 
 
 class Emsp:
-    """The platform: its interfaces, what it was sent, and what it does on its own."""
+    """The platform: its interfaces, what it was sent, and what it does on its own.
 
-    def __init__(self, caller: Caller, *, public_url: str) -> None:
+    Args:
+        role: the party that it is.
+    """
+
+    def __init__(self, caller: Caller, *, public_url: str, role: CredentialsRole = PROVIDER_ROLE) -> None:
         self._caller = caller
         self._public_url = public_url
-        self._registrar = Registrar(caller, versions_url=f"{public_url}/ocpi/versions")
+        self._registrar = Registrar(caller, versions_url=f"{public_url}/ocpi/versions", role=role)
         self._stored: dict[str, Any] = {}
 
     def application(self) -> web.Application:

@@ -9,7 +9,6 @@ import secrets
 from typing import Final, TypeVar
 
 from gateway.demo.caller import Caller, UnexpectedAnswerError
-from gateway.demo.samples import PROVIDER_ROLE
 from gateway.handshake.performer import perform
 from gateway.ocpi.authorization import candidates, header_value
 from gateway.ocpi.credentials import Credentials, InvalidCredentialsError, read_credentials, write_credentials
@@ -17,7 +16,7 @@ from gateway.ocpi.discovery import Discovery, Target
 from gateway.ocpi.envelope import Answer, NotAnEnvelopeError, StatusCode, read_json_object
 from gateway.ocpi.flow import HandshakeError
 from gateway.ocpi.lifecycle import Accepted, Change, Completed, Prepared, Renewed
-from gateway.ocpi.partner import Partner
+from gateway.ocpi.partner import CredentialsRole, Partner
 from gateway.ocpi.registration import Flow, Front, accept, initiate, renew, unregister
 from gateway.ocpi.vocabulary import InterfaceRole, PartnerState
 
@@ -36,9 +35,9 @@ class Registrar:
         partner: what is known of the gateway, with what we call it with.
     """
 
-    def __init__(self, caller: Caller, *, versions_url: str) -> None:
+    def __init__(self, caller: Caller, *, versions_url: str, role: CredentialsRole) -> None:
         self._caller = caller
-        self._front = Front(versions_url, (PROVIDER_ROLE,), (VERSION,))
+        self._front = Front(versions_url, (role,), (VERSION,))
         self.invitation_token: str | None = None
         self.inbound_token: str | None = None
         self.partner = _STRANGER

@@ -4,7 +4,11 @@ import pytest
 
 from gateway.demo.emsp import Emsp
 from gateway.demo.report import Sight, read_line
+from gateway.ocpi.partner import CredentialsRole
+from gateway.ocpi.party import Party
 from tests.demo.conftest import token
+
+OTHER = CredentialsRole("EMSP", Party("FR", "OTH"), {"name": "Another eMSP"})
 
 
 @pytest.fixture
@@ -14,7 +18,7 @@ async def receiver(start):
 
 @pytest.fixture
 async def sender(start):
-    return await start("sender", lambda caller, url: Emsp(caller, public_url=url))
+    return await start("sender", lambda caller, url: Emsp(caller, public_url=url, role=OTHER))
 
 
 @pytest.fixture

@@ -239,11 +239,16 @@ class Gateway:
         self._process.send_signal(number)
 
     async def until(self, event):
-        """Wait until an event stands in its log."""
+        """Wait until an event stands in its log since it was last started."""
         deadline = asyncio.get_running_loop().time() + _READY_SECONDS
-        while event not in {line["event"] for line in self.log()}:
+        while event not in self._told_since_start():
             assert asyncio.get_running_loop().time() < deadline, f"{event} never came:\n{self._read_log()}"
             await asyncio.sleep(_POLL_SECONDS)
+
+    def _told_since_start(self):
+        """Its events since the last start, the newest first."""
+        told = [line["event"] for line in reversed(self.log())]
+        return told[: told.index("starting")] if "starting" in told else []
 
     def files(self):
         """What it wrote: log, database, key file."""
