@@ -15,10 +15,12 @@ from sqlalchemy import Connection
 from gateway.app.keyfile import read_or_make_keyring
 from gateway.config import Config
 from gateway.handshake.performer import Fetcher
+from gateway.handshake.policy import Backoff, Trust
 from gateway.handshake.registrar import Outcome, Registrar
 from gateway.net.address import AddressPolicy, AllowRule
 from gateway.net.client import HttpClient, partner_client
 from gateway.net.fetch import fetch
+from gateway.observe.call import current_call
 from gateway.observe.ids import new_id
 from gateway.ocpi.flow import Fetch, Reply
 from gateway.ocpi.partner import CredentialsRole
@@ -100,6 +102,9 @@ def make_registrar(foundation: Foundation, client: HttpClient, *, on_outcome: Ou
         fetcher=lambda name: _fetcher(config, client, name),
         lifetimes=lifetimes_of(config),
         on_outcome=on_outcome,
+        token_form_of=lambda name: config.partner(name).token_form.fixed,
+        backoff=Backoff(config.rotation.retry_after, config.rotation.retry_at_most),
+        trust=Trust(config.tokens.refusals, config.tokens.fallback_lifetime),
         allowed_hosts={name.lower(): frozenset(one.allowed_hosts) for name, one in config.partners.items()},
     )
 
@@ -135,7 +140,8 @@ def _fetcher(config: Config, client: HttpClient, name: str) -> Fetcher:
     """The connection to one partner: message ids on everything, registration included (interop.md)."""
     correlation_id = new_id()
     outbound = config.outbound
-    deadline = asyncio.get_running_loop().time() + outbound.callback_budget_seconds
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + outbound.callback_budget_seconds
 
     async def fetcher(request: Fetch) -> Reply:
         further: Mapping[str, Any] = {"X-Request-ID": new_id(), "X-Correlation-ID": correlation_id}
@@ -143,15 +149,20 @@ def _fetcher(config: Config, client: HttpClient, name: str) -> Fetcher:
             further = {**further, "Content-Type": "application/json"}
         seconds = outbound.credentials_timeout_seconds
         if request.method == "GET":
-            left = deadline - asyncio.get_running_loop().time()
+            left = deadline - loop.time()
             seconds = max(0.001, min(outbound.get_timeout_seconds, left))
-        return await fetch(
-            client,
-            request,
-            timeout_seconds=seconds,
-            max_bytes=outbound.max_document_bytes,
-            partner=name,
-            further_headers=further,
-        )
+        started, call = loop.time(), current_call.get()
+        try:
+            return await fetch(
+                client,
+                request,
+                timeout_seconds=seconds,
+                max_bytes=outbound.max_document_bytes,
+                partner=name,
+                further_headers=further,
+            )
+        finally:
+            if call is not None:
+                call.waited_upstream(loop.time() - started)
 
     return fetcher

@@ -5,9 +5,12 @@ from typing import Final
 from structlog.typing import FilteringBoundLogger as Logger
 
 from gateway.handshake import initiator
-from gateway.handshake.registrar import Outcome
+from gateway.handshake.initiator import ROTATE
+from gateway.handshake.registrar import Ending, Outcome
+from gateway.observe.call import current_call
 from gateway.observe.events import Event
 from gateway.observe.metrics import Metrics
+from gateway.ocpi.errors import GatewayError
 from gateway.store import audit
 from gateway.store.engine import Store
 
@@ -18,12 +21,20 @@ COMMAND_LINE: Final = "cli"
 def teller(metrics: Metrics, log: Logger) -> Outcome:
     """What tells log and metrics of a handshake's end."""
 
-    def tell(role: str, outcome: str, partner: str, reason: str) -> None:
-        metrics.handshake_ended(role=role, outcome=outcome)
-        if reason:
-            log.warning(Event.HANDSHAKE_FAILED, role=role, outcome=outcome, partner=partner, reason=reason)
-        else:
-            log.info(Event.HANDSHAKE_FINISHED, role=role, outcome=outcome, partner=partner)
+    def tell(ending: Ending) -> None:
+        metrics.handshake_ended(role=ending.role, outcome=ending.outcome)
+        call, error = current_call.get(), ending.error
+        fields = {"role": ending.role, "verb": ending.verb, "outcome": ending.outcome, "partner": ending.partner}
+        if call is not None:
+            fields["request_id"] = call.request_id
+        if error is None:
+            log.info(Event.HANDSHAKE_FINISHED, **fields)
+            return
+        if ending.verb == ROTATE:
+            metrics.rotation_failed(ending.partner)
+        step = getattr(error, "step", "")
+        why = {"reason": error.message, "fault": error.fault, "step": step, "what_to_do": error.remedy}
+        log.warning(Event.HANDSHAKE_FAILED, **fields, **{name: value for name, value in why.items() if value})
 
     return tell
 
@@ -46,8 +57,11 @@ class Elsewhere:
         self._read, ended = await self._store.read(
             lambda connection: (
                 audit.newest(connection),
-                [] if after is None else audit.outcomes(connection, actor=COMMAND_LINE, after=after),
+                [] if after is None else audit.ended(connection, actor=COMMAND_LINE, after=after),
             )
         )
         for one in ended:
-            self._tell(initiator.ROLE, one.outcome, one.partner, one.reason)
+            error = GatewayError(one.reason, remedy=one.remedy) if one.reason else None
+            if error is not None:
+                error.fault = one.fault
+            self._tell(Ending(initiator.ROLE, one.verb, one.outcome, one.partner, error))

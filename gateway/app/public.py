@@ -32,7 +32,7 @@ from gateway.ocpi.paths import (
 )
 from gateway.ocpi.refusal import RefusedError
 from gateway.ocpi.timestamps import Clock
-from gateway.ocpi.vocabulary import CREDENTIALS, VERSIONS
+from gateway.ocpi.vocabulary import CREDENTIALS, METHODS, VERSIONS
 from gateway.proxy import refusals
 from gateway.proxy.exchange import Bounds, read_body
 from gateway.proxy.ingress import Ingress
@@ -100,6 +100,8 @@ class PublicFront:
                 call.module = VERSIONS
                 await self._admit_discovery(request, call)
                 return self._answer(call, self._responder.versions())
+        if request.method not in METHODS:
+            raise refusals.wrong_method(request.method, fault=Fault.PARTNER)
         raise _unknown_path()
 
     async def _functional(self, request: web.BaseRequest, call: Call, target: FunctionalPath) -> web.StreamResponse:

@@ -12,10 +12,10 @@ from aiohttp import web
 from structlog.typing import FilteringBoundLogger as Logger
 
 from gateway.app.answering import UNAUTHORIZED, make_response
+from gateway.net.server import is_cut, message_id
 from gateway.observe.access import CallLog
-from gateway.observe.call import Call, Direction
+from gateway.observe.call import Call, Direction, current_call
 from gateway.observe.events import Event
-from gateway.observe.ids import new_id
 from gateway.observe.metrics import Metrics
 from gateway.ocpi.envelope import Answer, StatusCode
 from gateway.ocpi.errors import Fault
@@ -56,21 +56,28 @@ class Surface:
             direction=self._direction,
             method=request.method,
             path=request.raw_path,
-            request_id=_id(request.headers.get("X-Request-ID")),
-            correlation_id=_id(request.headers.get("X-Correlation-ID")),
+            request_id=message_id(request.headers, "X-Request-ID"),
+            correlation_id=message_id(request.headers, "X-Correlation-ID"),
         )
         call.headers = request.headers
+        current_call.set(call)
         try:
             response = await self._answered(request, call)
         except (asyncio.CancelledError, ConnectionError):
             if not call.http_status:
-                call.reason = call.reason or "the client hung up before the answer"
+                self._note_end(request, call)
             raise
         else:
             call.http_status = response.status
             return response
         finally:
             self._calls.finish(call)
+
+    def _note_end(self, request: web.BaseRequest, call: Call) -> None:
+        if is_cut(request):
+            call.fault, call.reason = Fault.OPERATOR, "the gateway was stopped before the answer"
+        else:
+            call.reason = call.reason or "the client hung up before the answer"
 
     async def _answered(self, request: web.BaseRequest, call: Call) -> web.StreamResponse:
         try:
@@ -99,8 +106,3 @@ class Surface:
                 request.transport.abort()
             raise ConnectionError("the answer was already under way")
         return make_response(answer, call, now=self._clock())
-
-
-def _id(sent: str | None) -> str:
-    """The id as sent, where it can be written into a head again; a new one otherwise."""
-    return sent if sent and sent.isascii() and sent.isprintable() else new_id()

@@ -7,6 +7,7 @@ from gateway.app.foundation import Foundation, handshake_client, make_registrar,
 from gateway.app.outcomes import COMMAND_LINE
 from gateway.config import Config
 from gateway.handshake.operations import Operations
+from gateway.handshake.registrar import Ending
 from gateway.observe.clock import utc_now
 
 
@@ -60,5 +61,5 @@ def describe_start(foundation: Foundation) -> list[str]:
     return lines
 
 
-def _untold(_role: str, _outcome: str, _partner: str, _reason: str) -> None:
+def _untold(_ending: Ending) -> None:
     """The command line shows the outcome itself."""

@@ -16,10 +16,11 @@ from gateway.observe.metrics import Metrics
 from gateway.ocpi.vocabulary import TokenKind, TokenState
 from gateway.store.directory import NOTHING_READ, Directory
 from gateway.store.engine import Store, StoreUnavailableError
-from gateway.store.records import ACTIVE
+from gateway.store.records import ACTIVE, PartnerRecord
 from gateway.store.tables import store_state
 
 _BACKEND_SECONDS: Final = 5
+_UPKEEP_SECONDS: Final = 5
 
 
 class Watch:
@@ -48,6 +49,8 @@ class Watch:
         self._log = log
         self._on_look = on_look
         self._counted = NOTHING_READ
+        self._states: dict[int, str] = {}
+        self._told_all = False  # what is read first is no change
         self._lost: set[Condition] = set()
 
     async def look(self) -> None:
@@ -56,6 +59,7 @@ class Watch:
             await self._directory.refresh()
             await self._on_look()
             await self._store.write(_touch if self._store.trouble else _nothing)
+            self._store.check_space()
         except StoreUnavailableError as error:
             self._found(Condition.STORE_WRITABLE, Event.STORE_FAILED, Event.STORE_RECOVERED, reason=str(error))
             return
@@ -66,6 +70,7 @@ class Watch:
             self._counted = self._directory.revision
             self._log.info(Event.DIRECTORY_REFRESHED, partners=sum(1 for _ in self._directory.records()))
             self._count_partners()
+            self._told_all = True
 
     async def knock(self) -> None:
         """See whether the backend accepts connections; only a warning, because partners get an answer either way."""
@@ -82,12 +87,13 @@ class Watch:
             self._found(Condition.BACKEND_REACHABLE, Event.BACKEND_LOST, Event.BACKEND_FOUND)
 
     @asynccontextmanager
-    async def watching(self) -> AsyncIterator[None]:
-        """Look and knock again and again while the block runs."""
+    async def watching(self, upkeep: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+        """Look, knock and keep up again and again while the block runs."""
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(self._again(self.look, self._config.refresh_seconds)),
                 group.create_task(self._again(self.knock, _BACKEND_SECONDS)),
+                group.create_task(self._again(upkeep, _UPKEEP_SECONDS)),
             ]
             try:
                 yield
@@ -109,7 +115,9 @@ class Watch:
             await asyncio.sleep(seconds)
 
     def _found(self, condition: Condition, lost: Event, found: Event, *, reason: str = "") -> None:
-        self._readiness.set(condition, ok=not reason, detail=reason)
+        changed = self._readiness.set(condition, ok=not reason, detail=reason)
+        if changed and reason and condition.required:
+            self._log.error(Event.NOT_READY, condition=condition, detail=reason)
         if reason and condition not in self._lost:
             self._lost.add(condition)
             self._log.warning(lost, reason=reason)
@@ -117,10 +125,18 @@ class Watch:
             self._lost.discard(condition)
             self._log.info(found)
 
+    def _tell_of_state(self, record: PartnerRecord) -> None:
+        """Tell of a partner whose state is another than it was, whoever changed it."""
+        before, after = self._states.get(record.partner.id), _state_of(record)
+        self._states[record.partner.id] = after
+        if before != after and self._told_all:
+            self._log.info(Event.PARTNER_CHANGED, partner=record.partner.name, before=before or "new", after=after)
+
     def _count_partners(self) -> None:
         records = list(self._directory.records())
         births = {}
         for record in records:
+            self._tell_of_state(record)
             for token in record.inbound_tokens:
                 if token.state is TokenState.ACTIVE:
                     births[record.partner.name, "inbound"] = token.created_at
@@ -128,6 +144,10 @@ class Watch:
                 if outbound.kind is TokenKind.CREDENTIALS and outbound.state == ACTIVE:
                     births[record.partner.name, "outbound"] = outbound.created_at
         self._metrics.set_partners({record.partner.name: record.partner.state for record in records}, births)
+
+
+def _state_of(record: PartnerRecord) -> str:
+    return f"{record.partner.state}, suspended" if record.partner.suspended else record.partner.state
 
 
 def _touch(connection: Connection) -> None:

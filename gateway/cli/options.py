@@ -6,18 +6,16 @@ No message here quotes a token.
 import getpass
 import sys
 from datetime import timedelta
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, NamedTuple
 
 import typer
 
 from gateway.cli.invocation import STANDARD_INPUT
-from gateway.ocpi.partner import NAME
+from gateway.ocpi.partner import NAME, CredentialsRole
 from gateway.ocpi.party import Party
 from gateway.ocpi.tokens import MAX_LENGTH, is_well_formed
 from gateway.ocpi.urls import check_url
 from gateway.ocpi.vocabulary import Role
-
-_TOKEN_A: Final = "--token-a"  # noqa: S105 - the option, not a token
 
 
 class Invited(NamedTuple):
@@ -82,22 +80,30 @@ def read_url(text: str) -> str:
         raise typer.BadParameter(f"the URL {error}") from None
 
 
-def read_invitation_token(text: str, *, configuration: str | None) -> str:
-    """Take TOKEN_A as it was written, or for `-` from standard input: there other processes can't see it.
+def as_role(invited: Invited) -> CredentialsRole:
+    """A party of a partner as its platform would have told it."""
+    if invited.role is None:
+        raise typer.BadParameter(f"{invited.party} needs its role, such as {invited.party}:EMSP", param_hint="--party")
+    return CredentialsRole(invited.role, invited.party)
+
+
+def read_token(text: str, *, option: str, configuration: str | None) -> str:
+    """Take a token as it was written, or for `-` a line of standard input: there other processes can't see it.
 
     Args:
+        option: where it was written.
         configuration: the configuration file that was chosen, which may be on standard input itself.
     """
     if text == STANDARD_INPUT:
         if configuration == STANDARD_INPUT:
-            raise typer.BadParameter("standard input holds the configuration already", param_hint=_TOKEN_A)
-        text = getpass.getpass("TOKEN_A: ") if sys.stdin.isatty() else sys.stdin.readline()
-    invitation_token = text.strip()
-    if not is_well_formed(invitation_token):
+            raise typer.BadParameter("standard input holds the configuration already", param_hint=option)
+        text = getpass.getpass(f"{option[2:]}: ") if sys.stdin.isatty() else sys.stdin.readline()
+    token = text.strip()
+    if not is_well_formed(token):
         raise typer.BadParameter(
-            f"TOKEN_A is 1 to {MAX_LENGTH} printable ASCII characters without blanks", param_hint=_TOKEN_A
+            f"a token is 1 to {MAX_LENGTH} printable ASCII characters without blanks", param_hint=option
         )
-    return invitation_token
+    return token
 
 
 Name = Annotated[

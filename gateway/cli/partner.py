@@ -14,10 +14,11 @@ from gateway.cli.options import (
     AsJson,
     Invited,
     Name,
+    as_role,
     read_host,
-    read_invitation_token,
     read_invited,
     read_lifetime,
+    read_token,
     read_url,
 )
 from gateway.cli.show import printable, show_invitation, show_json, show_partner, show_partners
@@ -97,7 +98,7 @@ def register(
         return
     if versions_url is None or token_a is None:
         raise typer.BadParameter("give both, or none to resume", param_hint="--versions-url and --token-a")
-    invitation_token = read_invitation_token(token_a, configuration=invocation.chosen)
+    invitation_token = read_token(token_a, option="--token-a", configuration=invocation.chosen)
     _register(
         context,
         lambda operations: operations.register(
@@ -140,6 +141,61 @@ def rotate(context: typer.Context, name: Name, *, as_json: AsJson = False) -> No
     """Give a partner a new token of ours and take its new one."""
     progress = _progress(as_json=as_json)
     _change(context, lambda operations: operations.rotate(name, progress=progress), as_json=as_json)
+
+
+@verbs.command()
+def refresh(context: typer.Context, name: Name, *, as_json: AsJson = False) -> None:
+    """Read a partner's front again and take over what it offers now; also tries a refused token again."""
+    progress = _progress(as_json=as_json)
+    _change(context, lambda operations: operations.refresh(name, progress=progress), as_json=as_json)
+
+
+@verbs.command("import")
+def import_(
+    context: typer.Context,
+    name: Name,
+    *,
+    versions_url: Annotated[str, typer.Option(parser=read_url, metavar="URL", help="The partner's versions URL.")],
+    outbound_token: Annotated[
+        str, typer.Option(metavar="TOKEN", help="The token by which we call the partner; - reads standard input.")
+    ],
+    inbound_token: Annotated[
+        str,
+        typer.Option(
+            metavar="TOKEN",
+            help="The token by which the partner calls us; - reads standard input, the line after the other token.",
+        ),
+    ],
+    party: Annotated[
+        list[Invited] | None,
+        typer.Option(
+            parser=read_invited,
+            metavar="DE-ABC:EMSP",
+            help="A party of the partner with its role, where its platform doesn't tell; can be given several times.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Carry on a registration that another system made: both tokens go on being used, nothing is exchanged."""
+    invocation: Invocation = context.obj
+    progress = _progress(as_json=as_json)
+    tokens = {
+        option: read_token(text, option=option, configuration=invocation.chosen)
+        for option, text in (("--outbound-token", outbound_token), ("--inbound-token", inbound_token))
+    }
+    roles = [as_role(each) for each in party or ()]
+    _change(
+        context,
+        lambda operations: operations.adopt(
+            name,
+            versions_url=versions_url,
+            outbound_token=tokens["--outbound-token"],
+            inbound_token=tokens["--inbound-token"],
+            roles=roles,
+            progress=progress,
+        ),
+        as_json=as_json,
+    )
 
 
 @verbs.command()

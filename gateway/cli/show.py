@@ -75,6 +75,10 @@ def show_partner(document: Document) -> None:
         "Parties": ", ".join(roles),
         "Invited parties": ", ".join(document["invited_parties"]),
         "Invited hosts": ", ".join(document["invited_hosts"]),
+        "Unreachable": document["unreachable"],
+        "Offers now": "; ".join(document["drift"]),
+        "Checked": document["checked"],
+        "Failed attempts": f"{document['failures']}, next at {document['retry']}" if document["failures"] else "",
         "Created": document["created"],
         "Registered": document["registered"],
     }
@@ -103,7 +107,8 @@ def show_audit(documents: Sequence[Document]) -> None:
 
 
 def _state(document: Document) -> str:
-    return f"{document['state']}, suspended" if document["suspended"] else str(document["state"])
+    flags = [name for name in ("suspended", "leaving") if document[name]]
+    return ", ".join([str(document["state"]), *flags])
 
 
 def _detail(detail: Document) -> str:

@@ -14,7 +14,7 @@ from gateway.config.checks import CROSS_FIELD, findings
 from gateway.config.identity import Backend, OurParty
 from gateway.config.network import Egress, Listen, Outbound, PartnerSettings
 from gateway.config.problems import write_key_path
-from gateway.config.tuning import Callbacks, Limits, Log, Shutdown, Timeouts, Tokens
+from gateway.config.tuning import Callbacks, Limits, Log, PartnerCheck, Rotation, Shutdown, Timeouts, Tokens
 from gateway.config.values import BaseUrl, DatabaseUrl, EncryptionKey, PartnerName, Seconds, Section, Version
 
 _DATABASE = "sqlite:///data/gateway.db"
@@ -80,6 +80,10 @@ class Config(Section):
     limits: Limits = Field(default_factory=Limits, description="The largest things that are accepted.")
     timeouts: Timeouts = Field(default_factory=Timeouts, description="How long to wait for others.")
     tokens: Tokens = Field(default_factory=Tokens, description="How long credentials tokens live.")
+    rotation: Rotation = Field(default_factory=Rotation, description="Renewing the tokens of both sides.")
+    partner_check: PartnerCheck = Field(
+        default_factory=PartnerCheck, description="Looking now and then whether partners' fronts answer."
+    )
     callbacks: Callbacks = Field(default_factory=Callbacks, description="Rewritten `response_url`s.")
     shutdown: Shutdown = Field(default_factory=Shutdown, description="What happens on SIGTERM.")
     log: Log = Field(default_factory=Log, description="What is logged and how.")

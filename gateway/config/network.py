@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from gateway.config.tuning import RotationMode
 from gateway.config.values import HeaderSecret, HostName, Network, PartnerName, Seconds, Section
 from gateway.ocpi.vocabulary import TokenForm
 
@@ -112,6 +113,11 @@ class PartnerSettings(Section):
         json_schema_extra={"enum": [200, 201]},
         description="HTTP status of our answer to its POST of credentials.",
     )
+    rotation: RotationMode | None = Field(
+        default=None,
+        description="Instead of `rotation.mode`: some hubs can't answer a PUT and have to be registered anew.",
+    )
+    check: bool = Field(default=True, description="Whether its front is looked at now and then (`partner_check`).")
     allowed_hosts: tuple[HostName, ...] = Field(
         default=(), description="Further host names that its URLs may be on, beside that of its credentials URL."
     )

@@ -65,11 +65,53 @@ class Tokens(Section):
         "in seconds; at most 86400.",
     )
     pending_lifetime: Lifetime = lifetime_field(
-        "24h", description="How long a token works that was made but not yet used by the partner."
+        "24h", description="How long a token works that we sent to a partner which never confirmed it."
+    )
+    fallback_lifetime: Lifetime = lifetime_field(
+        "24h",
+        description="How long calls to a partner that refuses its new token are made with the former one, once each.",
+    )
+    refusals: int = Field(
+        default=3,
+        ge=1,
+        le=1000,
+        description="How many calls in a row a partner may refuse with 401 until its token counts as dead (HALF_OPEN). "
+        "A token that never worked counts as dead at its first refusal.",
     )
     tombstone: Lifetime = lifetime_field(
         "24h", description="How long a repeated DELETE of credentials is answered with success."
     )
+
+
+class RotationMode(StrEnum):
+    """What happens when a partner's tokens are old enough (handshake.md, Scheduled rotation)."""
+
+    AUTO = "auto"
+    REMIND = "remind"
+    OFF = "off"
+
+
+class Rotation(Section):
+    """Renewing the tokens of both sides, as OCPI advises."""
+
+    mode: RotationMode = Field(
+        default=RotationMode.AUTO,
+        description="`auto` renews tokens when they are due, `remind` only logs it, `off` does neither.",
+    )
+    every: Lifetime = lifetime_field(
+        "30d", description="How old tokens become; up to a tenth more, so that partners have their turn one by one."
+    )
+    retry_after: Lifetime = lifetime_field(
+        "15m", description="How long to wait after a rotation that failed; twice as long after each further failure."
+    )
+    retry_at_most: Lifetime = lifetime_field("24h", description="The longest such wait.")
+
+
+class PartnerCheck(Section):
+    """Looking now and then whether partners' fronts answer, and whether they offer what they did."""
+
+    enabled: bool = Field(default=True, description="Whether partners' fronts are looked at; suspended ones never are.")
+    every: Lifetime = lifetime_field("15m", description="How often each is looked at; up to a tenth later, by chance.")
 
 
 class Callbacks(Section):

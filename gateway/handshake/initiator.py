@@ -5,14 +5,15 @@ so an interruption anywhere leaves something to resume (handshake.md, SP1 to SP1
 """
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 
 from gateway.handshake.performer import Progress, perform
-from gateway.handshake.registrar import Registrar
+from gateway.handshake.registrar import Ending, Registrar
 from gateway.ocpi.discovery import Target
 from gateway.ocpi.errors import GatewayError, OperatorError
 from gateway.ocpi.flow import HandshakeError
-from gateway.ocpi.lifecycle import Change, Completed, HalfOpened, Revoked, Rotated, Unregistered
+from gateway.ocpi.lifecycle import Change, Completed, HalfOpened, Leaving, Revoked, Rotated, Stayed, Unregistered
 from gateway.ocpi.registration import POST_CREDENTIALS, PUT_CREDENTIALS, Flow, initiate, repeat, rotate, unregister
 from gateway.ocpi.versions import credentials_endpoint
 from gateway.ocpi.vocabulary import PartnerState
@@ -22,6 +23,7 @@ from gateway.store.inbound import pending_token
 from gateway.store.records import PartnerRecord
 
 ROLE = "sender"
+REGISTER, ROTATE, UNREGISTER = "register", "rotate", "unregister"
 
 #: HTTP statuses by which a partner says on a repeated POST that TOKEN_A did its work already (handshake.md, SP4).
 _SPENT = (401, 405)
@@ -35,6 +37,10 @@ _REPLACED = 401
 _PUT_ARRIVED = (
     "The partner refuses the token that we call it with: an earlier PUT of ours arrived, but its answer with the next "
     "token did not. It can call us; we can't call it. Ask the partner to send a PUT credentials, or to invite us again"
+)
+_ROTATE_AGAIN = (
+    "The present tokens of both sides go on working. A running gateway tries again; to try at once: "
+    "ocpi-gateway partner rotate {name}"
 )
 
 
@@ -86,25 +92,32 @@ class Initiator:
                 )
             return await self._run(record, invitation_token, progress, resuming=True)
 
-    async def rotate(self, name: str, *, progress: Progress) -> PartnerRecord:
+    async def rotate(
+        self, name: str, *, progress: Progress, only_if: Callable[[PartnerRecord], bool] | None = None
+    ) -> PartnerRecord:
         """Give a registered partner a new token of ours by PUT and take its new one.
+
+        Args:
+            only_if: asked once nobody else can rotate: whether it is still to be done.
 
         Raises:
             HandshakeError: it failed; the present tokens of both sides go on working.
             OperatorError: the partner isn't registered, or is suspended.
         """
         async with self._registrar.alone_with(name):
-            return await self._rotate(name, progress)
+            record = await self._registrar.read(name)
+            if only_if is None or only_if(record):
+                return await self._rotate(record, progress)
+            return record
 
-    async def _rotate(self, name: str, progress: Progress) -> PartnerRecord:
+    async def _rotate(self, record: PartnerRecord, progress: Progress) -> PartnerRecord:
         registrar = self._registrar
-        record = await self._read(name)
         _require(record, "rotate", PartnerState.REGISTERED)
         _require_traffic(record, "rotate")
         earlier = await self._pending(record)
         flow = rotate(
             registrar.front,
-            record.partner,
+            registrar.as_configured(record.partner),
             inbound_token=earlier or registrar.vault.new_token(),
             allowed_hosts=registrar.hosts_of(record.partner.name),
             repeated=earlier is not None,
@@ -113,37 +126,49 @@ class Initiator:
         try:
             await perform(flow, fetch=registrar.fetcher(record.partner.name), save=saver, progress=progress)
         except GatewayError as error:
-            await self._failed(record, error)
-            if earlier is not None and _says(error, PUT_CREDENTIALS, _REPLACED):
+            half_open = earlier is not None and _says(error, PUT_CREDENTIALS, _REPLACED)
+            error.remedy = _PUT_ARRIVED if half_open else error.remedy or _ROTATE_AGAIN.format(name=record.partner.name)
+            await self._failed(ROTATE, record, error, again=not half_open)
+            if half_open and earlier is not None:
                 await self._half_open(saver.record, earlier, _PUT_ARRIVED)
             raise
-        registrar.on_outcome(ROLE, "rotated", record.partner.name, "")
+        registrar.on_outcome(Ending(ROLE, ROTATE, "rotated", record.partner.name))
         return await registrar.reread(record)
 
     async def unregister(self, name: str, *, force: bool, progress: Progress) -> PartnerRecord:
         """Tell the partner by DELETE, then drop both tokens; `force` drops them though the partner can't be told.
+
+        Our own traffic stops before the DELETE goes out (handshake.md, SD1). Where it isn't known whether the DELETE
+        arrived, it stays stopped, and a running gateway sends it again.
 
         Raises:
             HandshakeError: the partner couldn't be told; the tokens stay.
         """
         registrar = self._registrar
         async with registrar.alone_with(name):
-            record = await self._read(name)
+            record = await registrar.save(self._actor, await registrar.read(name), Leaving())
+            fetcher = registrar.fetcher(record.partner.name)
             try:
-                await perform(
-                    unregister(record.partner),
-                    fetch=registrar.fetcher(record.partner.name),
-                    save=_Saver(registrar, self._actor, record, progress),
-                    progress=progress,
-                )
+                await perform(unregister(registrar.as_configured(record.partner)), fetch=fetcher, progress=progress)
             except HandshakeError as error:
                 if not force:
-                    await self._failed(record, error)
-                    error.remedy = "The tokens stay. Try again, or drop them without telling the partner: --force"
-                    raise
+                    raise await self._stayed(record, error) from error
                 progress(error.step, "could not be told; dropping the tokens nevertheless (--force)")
-            registrar.on_outcome(ROLE, "unregistered", record.partner.name, "")
+            registrar.on_outcome(Ending(ROLE, UNREGISTER, "unregistered", record.partner.name))
             return await registrar.save(self._actor, await registrar.reread(record), Unregistered())
+
+    async def _stayed(self, record: PartnerRecord, error: HandshakeError) -> HandshakeError:
+        """Our DELETE failed: the registration goes on, unless the partner may have ended it."""
+        if error.outcome_unknown:
+            error.remedy = (
+                "It is not known whether the partner got it. Until that is clear nothing is sent to it; a running "
+                "gateway tries again. To drop the tokens at once: --force"
+            )
+        else:
+            await self._registrar.save(self._actor, await self._registrar.reread(record), Stayed())
+            error.remedy = "The tokens stay. Try again, or drop them without telling the partner: --force"
+        await self._failed(UNREGISTER, record, error, again=error.outcome_unknown)
+        return error
 
     async def revoke(self, name: str) -> PartnerRecord:
         """Drop both tokens at once and tell nobody."""
@@ -164,18 +189,21 @@ class Initiator:
         try:
             await perform(flow, fetch=registrar.fetcher(partner.name), save=saver, progress=progress)
         except GatewayError as error:
-            await self._failed(record, _explained(error, partner.name))
-            if earlier is not None and _says(error, POST_CREDENTIALS, *_SPENT):
+            half_open = earlier is not None and _says(error, POST_CREDENTIALS, *_SPENT)
+            if half_open:
+                error.remedy = _POST_ARRIVED
+            await self._failed(REGISTER, record, _explained(error, partner.name))
+            if half_open and earlier is not None:
                 await self._half_open(saver.record, earlier, _POST_ARRIVED)
             raise
-        registrar.on_outcome(ROLE, "registered", partner.name, "")
+        registrar.on_outcome(Ending(ROLE, REGISTER, "registered", partner.name))
         return await registrar.reread(record)
 
     def _flow(
         self, record: PartnerRecord, invitation_token: str, earlier: str | None, *, resuming: bool
     ) -> Flow[Completed]:
         """The whole handshake; or, where TOKEN_B was made and may have been sent, only its POST again."""
-        registrar, partner = self._registrar, record.partner
+        registrar, partner = self._registrar, self._registrar.as_configured(record.partner)
         endpoint = credentials_endpoint(partner.endpoints)
         if resuming and earlier is not None and endpoint is not None:
             return repeat(
@@ -199,10 +227,6 @@ class Initiator:
         with suppress(ConcurrentChangeError):
             await self._registrar.save(self._actor, record, HalfOpened(reason, inbound_token))
 
-    async def _read(self, name: str) -> PartnerRecord:
-        vault = self._registrar.vault
-        return await self._registrar.store.read(lambda connection: Ledger.reading(connection, vault).partner(name))
-
     async def _pending(self, record: PartnerRecord) -> str | None:
         registrar = self._registrar
         return await registrar.store.read(
@@ -211,9 +235,10 @@ class Initiator:
             )
         )
 
-    async def _failed(self, record: PartnerRecord, error: GatewayError) -> None:
-        self._registrar.on_outcome(ROLE, "failed", record.partner.name, error.message)
-        await self._registrar.note_failure(self._actor, record, error)
+    async def _failed(self, verb: str, record: PartnerRecord, error: GatewayError, *, again: bool = False) -> None:
+        """Tell and keep why a handshake failed; `again` where a running gateway is to try it again later."""
+        ending = Ending(ROLE, verb, "failed", record.partner.name)
+        await self._registrar.note_failure(self._actor, ending, error, again=again)
 
 
 class _Saver:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import select
 
 from gateway.handshake.initiator import Initiator
+from gateway.handshake.inspector import Inspector
 from gateway.handshake.registrar import Registrar
 from gateway.ocpi.partner import Invitation
 from gateway.ocpi.party import Party
@@ -73,6 +74,9 @@ class Operations:
         self.rotate = initiator.rotate
         self.unregister = initiator.unregister
         self.revoke = initiator.revoke
+        inspector = Inspector(registrar, actor=actor)
+        self.refresh = inspector.refresh
+        self.adopt = inspector.adopt
 
     async def invite(
         self,
@@ -170,10 +174,18 @@ def describe(record: PartnerRecord) -> dict[str, Any]:
                 "state": token.state,
                 "fingerprint": token.fingerprint,
                 "created": format_timestamp(token.created_at),
+                "proved": token.proved,
+                "refusals": token.refusals,
             }
             for token in record.outbound_tokens
         ],
         "note": record.note,
+        "leaving": partner.leaving,
+        "failures": record.failures,
+        "retry": format_timestamp(record.retry_at) if record.retry_at else None,
+        "checked": format_timestamp(record.checked_at) if record.checked_at else None,
+        "unreachable": record.unreachable,
+        "drift": list(record.drift),
         "created": format_timestamp(record.created_at) if record.created_at else None,
         "registered": format_timestamp(record.registered_at) if record.registered_at else None,
     }

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from gateway.ocpi.errors import GatewayError
+from gateway.ocpi.errors import GatewayError, InternalError
 from gateway.ocpi.flow import Fetch, Reply
 from gateway.ocpi.lifecycle import Change
 from gateway.ocpi.registration import Flow
@@ -24,7 +24,16 @@ def silent(_step: str, _outcome: str) -> None:
     """Progress that nobody watches."""
 
 
-async def perform(flow: Flow[T], *, fetch: Fetcher, save: Saver, progress: Progress = silent) -> T:
+async def saves_nothing(change: Change) -> None:
+    """For flows that only read.
+
+    Raises:
+        InternalError: the flow isn't one of these.
+    """
+    raise InternalError(f"nothing was to be saved, but {type(change).__name__} was")
+
+
+async def perform(flow: Flow[T], *, fetch: Fetcher, save: Saver = saves_nothing, progress: Progress = silent) -> T:
     """Run a flow to its end.
 
     Errors of this program that happen while a request or a change is carried out are thrown into the flow, which

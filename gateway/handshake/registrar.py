@@ -2,16 +2,19 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from sqlalchemy import Connection
 
 from gateway.handshake.performer import Fetcher
-from gateway.ocpi.errors import GatewayError
+from gateway.handshake.policy import Backoff, Trust
+from gateway.ocpi.errors import GatewayError, InternalError
 from gateway.ocpi.lifecycle import Change
+from gateway.ocpi.partner import Partner
 from gateway.ocpi.registration import Front
 from gateway.ocpi.timestamps import Clock
+from gateway.ocpi.vocabulary import TokenForm
 from gateway.store.changes import Ledger
 from gateway.store.engine import Store, StoreUnavailableError
 from gateway.store.inbound import Lifetimes
@@ -20,8 +23,31 @@ from gateway.store.vault import Vault
 
 T = TypeVar("T")
 
-#: Tells of a handshake's end, for log and metrics: role of ours, outcome, partner, reason.
-Outcome = Callable[[str, str, str, str], None]
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a handshake ended, for log, metrics and audit trail.
+
+    Attributes:
+        role: our end of it: `sender` or `receiver`.
+        verb: what was to be done: `register`, `rotate`, `unregister`.
+        outcome: `registered`, `renewed`, `rotated`, `unregistered` or `failed`.
+        error: why it failed.
+    """
+
+    role: str
+    verb: str
+    outcome: str
+    partner: str
+    error: GatewayError | None = None
+
+
+#: Told of a handshake's end.
+Outcome = Callable[[Ending], None]
+
+
+def _learned(_name: str) -> TokenForm | None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +58,9 @@ class Registrar:
         fetcher: gives the connection to a named partner.
         allowed_hosts: what the operator allows a partner beside its own hosts, by partner name in lower case.
         on_outcome: told of every handshake's end.
+        token_form_of: the form of a partner's token that the operator demands; None leaves it to what is learned.
+        backoff: when what we want of a partner, and failed, is tried again.
+        trust: how far the tokens that we call partners with are trusted.
         save_again_after_seconds: how long to wait before each further attempt to save a token that a partner has just
             given us and that exists nowhere else (handshake.md, SP6).
     """
@@ -44,6 +73,9 @@ class Registrar:
     lifetimes: Lifetimes
     on_outcome: Outcome
     allowed_hosts: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    token_form_of: Callable[[str], TokenForm | None] = _learned
+    backoff: Backoff = field(default_factory=Backoff)
+    trust: Trust = field(default_factory=Trust)
     save_again_after_seconds: tuple[float, ...] = (0.5, 1, 2, 4, 8, 16)
 
     def hosts_of(self, name: str) -> frozenset[str]:
@@ -58,6 +90,14 @@ class Registrar:
 
         return await self.store.write(transaction)
 
+    async def read(self, name: str) -> PartnerRecord:
+        """The partner of that name.
+
+        Raises:
+            UnknownPartnerError: there is none.
+        """
+        return await self.store.read(lambda connection: Ledger.reading(connection, self.vault).partner(name))
+
     async def reread(self, record: PartnerRecord) -> PartnerRecord:
         """The record of the same partner as it is now."""
         return await self.store.read(lambda connection: read_by_id(connection, self.vault, record.partner.id))
@@ -71,10 +111,30 @@ class Registrar:
 
         return await self.write(actor, work)
 
-    async def note_failure(self, actor: str, record: PartnerRecord, error: GatewayError) -> None:
-        """Keep why a handshake failed, where the operator looks for it; a store that fails too doesn't hide it."""
+    async def note_failure(self, actor: str, ending: Ending, error: GatewayError, *, again: bool = False) -> None:
+        """Tell and keep why a handshake failed; a store that fails too doesn't hide it.
+
+        Args:
+            again: it is to be tried again, later each time.
+        """
+
+        def work(ledger: Ledger) -> None:
+            present = ledger.partner(ending.partner)
+            ledger.refused(present, error, verb=ending.verb)
+            if again:
+                failures = present.failures + 1
+                ledger.postponed(present, failures=failures, retry_at=self.clock() + self.backoff.after(failures))
+
+        self.on_outcome(replace(ending, error=error))
+        if isinstance(error, InternalError):  # the store that failed can't keep a note of it
+            return
         with suppress(StoreUnavailableError):
-            await self.write(actor, lambda ledger: ledger.refused(ledger.partner(record.partner.name), error))
+            await self.write(actor, work)
+
+    def as_configured(self, partner: Partner) -> Partner:
+        """A partner with the form of its token that the operator demands, if any (interop.md, Authorization header)."""
+        form = self.token_form_of(partner.name)
+        return partner if form is None else replace(partner, manners=replace(partner.manners, token_form=form))
 
     def alone_with(self, name: str) -> AbstractAsyncContextManager[None]:
         """Refuse a second handshake with a partner while one is under way, in this process or another.

@@ -5,13 +5,14 @@ is an `Answer`; a refusal is raised as `RefusedError`.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from gateway.handshake.performer import perform
-from gateway.handshake.registrar import Registrar
+from gateway.handshake.registrar import Ending, Registrar
 from gateway.ocpi.admission import Admission, Area, admit
 from gateway.ocpi.credentials import Credentials, InvalidCredentialsError, read_credentials, write_credentials
-from gateway.ocpi.envelope import Answer, NotAnEnvelopeError, StatusCode, read_json_object
+from gateway.ocpi.envelope import Answer, NotAnEnvelopeError, NotAnObjectError, StatusCode, read_json_object
 from gateway.ocpi.errors import Fault, GatewayError, InternalError
 from gateway.ocpi.flow import HandshakeError
 from gateway.ocpi.lifecycle import Change, Unregistered
@@ -26,6 +27,7 @@ from gateway.store.gatekeeper import Refusal, UnauthenticatedError
 from gateway.store.records import PartnerRecord
 
 ROLE: Final = "receiver"
+REGISTER, ROTATE, UNREGISTER = "register", "renew", "unregister"
 _ACTOR: Final = "partner"
 
 #: States in which a partner counts as registered for the credentials module.
@@ -39,6 +41,7 @@ class Responder:
         public_url: what every URL we hand out starts with.
         modules: what we offer, with interface roles.
         answer_http_status: HTTP status of a successful POST or PUT, by partner name: some partners demand 201.
+        on_step: told of each call-back: partner, step, outcome.
     """
 
     def __init__(
@@ -48,11 +51,13 @@ class Responder:
         public_url: str,
         modules: tuple[tuple[str, InterfaceRole], ...],
         answer_http_status: Callable[[str], int],
+        on_step: Callable[[str, str, str], None],
     ) -> None:
         self._registrar = registrar
         self._public_url = public_url
         self._modules = modules
         self._answer_http_status = answer_http_status
+        self._on_step = on_step
 
     def versions(self) -> Answer:
         """Our version list."""
@@ -79,7 +84,7 @@ class Responder:
             holder,
             lambda inbound_token: accept(
                 self._registrar.front,
-                partner,
+                self._registrar.as_configured(partner),
                 credentials,
                 version=version,
                 inbound_token=inbound_token,
@@ -98,7 +103,7 @@ class Responder:
             holder,
             lambda inbound_token: renew(
                 self._registrar.front,
-                partner,
+                self._registrar.as_configured(partner),
                 credentials,
                 version=version,
                 inbound_token=inbound_token,
@@ -118,7 +123,7 @@ class Responder:
             raise await self._overtaken(holder, error) from error
         except InternalError as error:
             raise _unable(error) from error
-        self._registrar.on_outcome(ROLE, "unregistered", name, "")
+        self._registrar.on_outcome(Ending(ROLE, UNREGISTER, "unregistered", name))
         return Answer.success()
 
     async def delivered(self, holder: Holder) -> None:
@@ -157,26 +162,33 @@ class Responder:
         name = record.partner.name
         try:
             async with registrar.alone_with(name):
-                credentials = await self._performed(record, flow_for(registrar.vault.new_token()))
+                credentials = await self._performed(holder, flow_for(registrar.vault.new_token()))
         except (UnderWayError, ConcurrentChangeError) as error:
             raise await self._overtaken(holder, error) from error
         except GatewayError as error:
             raise _in_words(error) from error
-        outcome = "registered" if holder.token.kind is TokenKind.INVITATION else "renewed"
-        registrar.on_outcome(ROLE, outcome, name, "")
+        registrar.on_outcome(_ending(holder))
         return Answer.success(write_credentials(credentials), http_status=self._answer_http_status(name))
 
-    async def _performed(self, record: PartnerRecord, flow: Flow[Credentials]) -> Credentials:
+    async def _performed(self, holder: Holder, flow: Flow[Credentials]) -> Credentials:
         """Run a flow; why it failed is told and kept."""
-        registrar, name = self._registrar, record.partner.name
+        registrar, record = self._registrar, holder.record
+        name = record.partner.name
+
+        def progress(step: str, outcome: str) -> None:
+            self._on_step(name, step, outcome)
+
         try:
-            return await perform(flow, fetch=registrar.fetcher(name), save=lambda change: self._save(record, change))
+            return await perform(
+                flow,
+                fetch=registrar.fetcher(name),
+                save=lambda change: self._save(record, change),
+                progress=progress,
+            )
         except ConcurrentChangeError:
             raise
         except GatewayError as error:
-            registrar.on_outcome(ROLE, "failed", name, error.message)
-            if not isinstance(error, InternalError):  # the store that failed can't keep a note of it
-                await registrar.note_failure(_ACTOR, record, error)
+            await registrar.note_failure(_ACTOR, replace(_ending(holder), outcome="failed"), error)
             raise
 
     async def _overtaken(self, holder: Holder, error: GatewayError) -> RefusedError:
@@ -193,11 +205,20 @@ class Responder:
         await self._registrar.save(_ACTOR, record, change)
 
 
+def _ending(holder: Holder) -> Ending:
+    """A handshake that ends well, by the token that it was begun with."""
+    name = holder.partner.name
+    if holder.token.kind is TokenKind.INVITATION:
+        return Ending(ROLE, REGISTER, "registered", name)
+    return Ending(ROLE, ROTATE, "renewed", name)
+
+
 def _read(body: bytes) -> Credentials:
     try:
         document = read_json_object(body)
     except NotAnEnvelopeError as error:
-        answer = Answer(400, StatusCode.INVALID_PARAMETERS, f"read credentials: {error}")
+        http_status = 200 if isinstance(error, NotAnObjectError) else 400
+        answer = Answer(http_status, StatusCode.INVALID_PARAMETERS, f"read credentials: {error}")
         raise RefusedError(answer, fault=Fault.PARTNER) from None
     try:
         return read_credentials(document)

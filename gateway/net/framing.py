@@ -54,7 +54,7 @@ def _repeated(names: list[bytes]) -> str | None:
 def _refused_framing(request: web.BaseRequest) -> str | None:
     """R1 to R3."""
     encoding, length = request.headers.get("Transfer-Encoding"), request.headers.get("Content-Length")
-    if encoding is not None and encoding.strip().lower() != "chunked":
+    if encoding is not None and encoding.strip() != "chunked":
         return "the only transfer encoding accepted is chunked"
     if encoding is not None and length is not None:
         return "Content-Length and Transfer-Encoding exclude each other"

@@ -93,10 +93,10 @@ class Listener:
         if self._listening is not None:
             self._listening.close()
 
-    async def drain(self, *, timeout_seconds: float) -> int:
-        """Stop accepting, let requests in flight finish, cut the rest; gives the number of requests cut."""
+    async def drain(self, *, timeout_seconds: float, force: asyncio.Event | None = None) -> int:
+        """Stop accepting, let requests in flight finish until `force` is set, cut the rest; gives how many were cut."""
         self.stop_accepting()
-        return await self._server.drain(timeout_seconds=timeout_seconds)
+        return await self._server.drain(timeout_seconds=timeout_seconds, force=force)
 
     async def close(self) -> None:
         """Close everything at once; for a forced end, and for listeners that were never drained."""

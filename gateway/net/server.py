@@ -6,7 +6,7 @@ whose framing can't be trusted (hardening.md, T1, T9, T10).
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import uuid4
@@ -25,9 +25,12 @@ Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 _BAD_REQUEST: Final = 400
 _SERVER_ERRORS: Final = 500
+_NO_HEADERS: Final[Mapping[str, str]] = {}
 _STATUS_CODES: Final = {413: StatusCode.INVALID_PARAMETERS}  # contract.md, Answers to trouble
 #: How long handlers that were cancelled may take to clean up.
 _LAST_MOMENT_SECONDS: Final = 0.1
+#: What may stand before a sealed link in a path of ours.
+_OUR_PREFIX: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,7 @@ class GatewayServer(web.Server):
         self.connections_open: set[Connection] = set()
         self.closing = False
         self.drained = False
+        self.cutting = False
         self._empty = asyncio.Event()
 
     def __call__(self) -> RequestHandler:
@@ -89,8 +93,11 @@ class GatewayServer(web.Server):
         if not self.connections_open:
             self._empty.set()
 
-    async def drain(self, *, timeout_seconds: float) -> int:
+    async def drain(self, *, timeout_seconds: float, force: asyncio.Event | None = None) -> int:
         """Close idle connections, let busy ones finish, then cut the rest.
+
+        Args:
+            force: cuts the rest at once when it is set.
 
         Returns:
             How many requests were cut.
@@ -99,21 +106,33 @@ class GatewayServer(web.Server):
         await asyncio.sleep(0)  # requests that arrived already get to their handlers
         for connection in tuple(self.connections_open):
             connection.close()
-        cut = 0
-        if self.connections_open:
-            try:
-                async with asyncio.timeout(timeout_seconds):
-                    await self._empty.wait()
-            except TimeoutError:
-                cut = sum(connection.busy for connection in self.connections_open)
+        ends = [asyncio.ensure_future(each.wait()) for each in (self._empty, force) if each is not None]
+        try:
+            if self.connections_open:
+                await asyncio.wait(ends, timeout=timeout_seconds, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for end in ends:
+                end.cancel()
+        cut = sum(connection.busy for connection in self.connections_open)
+        self.cutting = True
         await self.shutdown(_LAST_MOMENT_SECONDS)
         return cut
 
     def failure_response(
-        self, http_status: int, message: str, *, peer: str, error: BaseException | None = None
+        self,
+        http_status: int,
+        message: str,
+        *,
+        peer: str,
+        error: BaseException | None = None,
+        headers: Mapping[str, str] = _NO_HEADERS,
     ) -> web.Response:
-        """Report a failure and make its envelope; the connection closes after it."""
-        request_id = str(uuid4())
+        """Report a failure and make its envelope, which echoes the message ids; the connection closes after it.
+
+        Args:
+            headers: of the request, as far as they could be read.
+        """
+        request_id = message_id(headers, "X-Request-ID")
         self.on_failure(ServerFailure(http_status, message, peer, request_id, error))
         ours = http_status >= _SERVER_ERRORS
         status_code = StatusCode.SERVER_ERROR if ours else _STATUS_CODES.get(http_status, StatusCode.CLIENT_ERROR)
@@ -121,7 +140,11 @@ class GatewayServer(web.Server):
         response = web.Response(
             status=http_status,
             body=answer.body(self._clock()),
-            headers={"X-Request-ID": request_id, "X-Correlation-ID": request_id, "Connection": "close"},
+            headers={
+                "X-Request-ID": request_id,
+                "X-Correlation-ID": message_id(headers, "X-Correlation-ID", default=request_id),
+                "Connection": "close",
+            },
             content_type="application/json",
         )
         response.force_close()
@@ -130,11 +153,12 @@ class GatewayServer(web.Server):
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         reason = refusal(request)
         if reason is not None:
-            return self.failure_response(_BAD_REQUEST, reason, peer=request.remote or "")
+            return self.failure_response(_BAD_REQUEST, reason, peer=request.remote or "", headers=request.headers)
         try:
             return await self._handler(request)
         except web.HTTPException as refused:  # raised by aiohttp itself, for example where a body is too large
-            return self.failure_response(refused.status, refused.reason, peer=request.remote or "")
+            peer = request.remote or ""
+            return self.failure_response(refused.status, refused.reason, peer=peer, headers=request.headers)
 
     def _make_request(
         self,
@@ -161,7 +185,7 @@ def make_server(
 
     Args:
         on_failure: told of every request that aiohttp or the framing rules ended.
-        header_bytes: the longest request line, and the longest single header.
+        header_bytes: the longest single header; a request line may be a third longer.
         header_seconds: how long the head of a request may take.
         keep_alive_seconds: how long a connection may idle between requests.
         max_connections: further ones are closed at once.
@@ -173,12 +197,24 @@ def make_server(
         header_seconds=header_seconds,
         max_connections=max_connections,
         keepalive_timeout=keep_alive_seconds,
-        max_line_size=header_bytes,
+        max_line_size=header_bytes * 4 // 3 + _OUR_PREFIX,  # a link that we sealed is longer than the one inside
         max_field_size=header_bytes,
         lingering_time=0,
         auto_decompress=False,
         access_log=None,
     )
+
+
+def is_cut(request: web.BaseRequest) -> bool:
+    """Whether a request is ended because the server stops, not because its client hung up."""
+    server = getattr(request.protocol, "server", None)
+    return isinstance(server, GatewayServer) and server.cutting
+
+
+def message_id(headers: Mapping[str, str], name: str, *, default: str = "") -> str:
+    """A message id as it was sent, where it can be written into a head again; the default or a new one otherwise."""
+    sent = headers.get(name)
+    return sent if sent and sent.isascii() and sent.isprintable() else default or str(uuid4())
 
 
 async def send_continue(request: web.BaseRequest) -> None:

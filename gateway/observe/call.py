@@ -1,6 +1,7 @@
 """The record of one request through a listener: what the access log and the metrics say about it."""
 
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
@@ -45,6 +46,7 @@ class Call:
         reason: in words, for the operator.
         started: on the monotonic clock.
         upstream_seconds: spent waiting for the other side; None where it was not asked.
+        client_seconds: spent waiting for whoever asked to send or take a body.
         total_seconds: set at the end.
     """
 
@@ -63,6 +65,7 @@ class Call:
     fault: Fault | None = None
     reason: str = ""
     upstream_seconds: float | None = None
+    client_seconds: float = 0.0
     total_seconds: float = 0.0
     bytes_in: int = 0
     bytes_out: int = 0
@@ -71,7 +74,11 @@ class Call:
     @property
     def own_seconds(self) -> float:
         """The part of the time that was the gateway's own."""
-        return max(0.0, self.total_seconds - (self.upstream_seconds or 0.0))
+        return max(0.0, self.total_seconds - (self.upstream_seconds or 0.0) - self.client_seconds)
+
+    def waited_upstream(self, seconds: float) -> None:
+        """Add time spent waiting for the other side."""
+        self.upstream_seconds = (self.upstream_seconds or 0.0) + seconds
 
     def fields(self) -> dict[str, Any]:
         """What goes to the log; whatever is empty is left out."""
@@ -97,6 +104,10 @@ class Call:
             "headers": loggable(self.headers),
         }
         return {name: value for name, value in fields.items() if value not in (None, "", {})}
+
+
+#: The request that the running task handles; None outside of requests.
+current_call: ContextVar[Call | None] = ContextVar("current_call", default=None)
 
 
 def loggable(headers: Mapping[str, str]) -> dict[str, str]:

@@ -46,6 +46,14 @@ class Event(StrEnum):
         "handshake_failed",
         "A registration, rotation or unregistration failed; with step, reason, whose fault it is, and what to do.",
     )
+    PARTNER_HALF_OPEN = (
+        "partner_half_open",
+        "A partner refuses the token that we call it with and isn't called any more; `reason` says what to ask it for.",
+    )
+    ROTATION_DUE = (
+        "rotation_due",
+        "A partner's tokens are due to be renewed, and that is only to be reminded of: `partner rotate` renews them.",
+    )
     PARTNER_CHANGED = "partner_changed", "A partner's state changed; with the old and the new one."
     DIRECTORY_REFRESHED = "directory_refreshed", "A change made by another process was read from the database."
     STORE_FAILED = "store_failed", "The database can not be read or written. Known tokens keep working."

@@ -78,6 +78,12 @@ TABLE: Final = (
         ("partner", "direction"),
         "Age of the credentials token in use; `inbound` is the one the partner calls us with.",
     ),
+    Definition(
+        "ocpi_gateway_rotation_failures_total",
+        Counter,
+        ("partner",),
+        "Rotations of ours that failed; no token was lost.",
+    ),
     Definition("ocpi_gateway_build_info", Gauge, ("version", "python"), "1; the labels say what runs."),
 )
 
@@ -103,6 +109,7 @@ class Metrics:
         self._in_flight: Gauge = made["requests_in_flight"]
         self._auth_failures: Counter = made["auth_failures_total"]
         self._handshakes: Counter = made["handshakes_total"]
+        self._rotation_failures: Counter = made["rotation_failures_total"]
         self._partner_state: Gauge = made["partner_state"]
         self._token_age: Gauge = made["token_age_seconds"]
         made["build_info"].labels(__version__, platform.python_version()).set(1)
@@ -138,6 +145,10 @@ class Metrics:
     def handshake_ended(self, *, role: str, outcome: str) -> None:
         """Count a handshake; both from enumerations."""
         self._handshakes.labels(role, outcome).inc()
+
+    def rotation_failed(self, partner: str) -> None:
+        """Count a rotation that failed."""
+        self._rotation_failures.labels(partner).inc()
 
     def set_partners(
         self, states: Mapping[str, PartnerState], token_births: Mapping[tuple[str, str], datetime]

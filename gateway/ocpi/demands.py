@@ -25,8 +25,10 @@ def check_parties(credentials: Credentials, *, invitation: Invitation, ours: fro
         if not any(party == theirs and role in {None, as_role} for theirs, as_role in presented):
             wanted = f"{party}:{role}" if role else str(party)
             raise _refused(f"the invitation is for {wanted}, which is not among the roles")
-    invited = {party for party, _ in invitation.roles}
-    strangers = sorted({str(party) for party, _ in presented if invited and party not in invited})
+    invited = set(invitation.roles)
+    strangers = sorted(
+        f"{party}:{role}" for party, role in presented if invited and not {(party, None), (party, role)} & invited
+    )
     if strangers:
         raise _refused(f"the invitation does not cover {', '.join(strangers)}")
     claimed = sorted({str(party) for party, _ in presented if party in ours})

@@ -68,6 +68,10 @@ class NotAnEnvelopeError(ValueError):
     """A body isn't an OCPI response; the text says why, without quoting the body."""
 
 
+class NotAnObjectError(NotAnEnvelopeError):
+    """A body is JSON, but another value than an object."""
+
+
 @dataclass(frozen=True, slots=True)
 class Envelope:
     """An OCPI response as another platform sent it, read with tolerance (interop.md, Handshake documents)."""
@@ -121,7 +125,7 @@ def read_json_object(body: bytes) -> dict[str, Any]:
     except ValueError:  # Python's limit on the digits of an integer
         raise NotAnEnvelopeError("the JSON holds a number that is too long") from None
     if not isinstance(document, dict):
-        raise NotAnEnvelopeError("the body is not a JSON object")
+        raise NotAnObjectError("the body is not a JSON object")
     _check_depth(document)
     return document
 

@@ -83,10 +83,46 @@ class Rotated:
 
 @dataclass(frozen=True, slots=True)
 class HalfOpened:
-    """They hold our token but we lack theirs, or the reverse is unknown (handshake.md, SP4)."""
+    """They hold our token but we lack theirs, or the reverse is unknown (handshake.md, SP4 and SP10).
+
+    Attributes:
+        inbound_token: one that they hold, as has come out; None where that says nothing new.
+    """
 
     reason: str
+    inbound_token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """They accept the token again that we call them with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """What they offer now is taken over (operations.md, Partner health)."""
+
+    discovery: Discovery
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """A registration that another system made is carried on here: both tokens are in use already."""
+
+    credentials: Credentials
+    discovery: Discovery
     inbound_token: str = field(repr=False)
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """We are about to send a DELETE: from now on nothing else goes out to them (handshake.md, SD1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stayed:
+    """Our DELETE came to nothing, so the registration goes on (handshake.md, SD2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +145,11 @@ Change = (
     | Rotating
     | Rotated
     | HalfOpened
+    | Recovered
+    | Refreshed
+    | Imported
+    | Leaving
+    | Stayed
     | Unregistered
     | Revoked
 )
@@ -142,6 +183,11 @@ TRANSITIONS: Final[Mapping[type[Change], Mapping[PartnerState, PartnerState]]] =
     Rotating: {_S.REGISTERED: _S.REGISTERED},
     Rotated: {_S.REGISTERED: _S.REGISTERED},
     HalfOpened: dict.fromkeys((_S.INVITED, _S.REGISTERING, _S.REGISTERED, _S.HALF_OPEN), _S.HALF_OPEN),
+    Recovered: dict.fromkeys((_S.REGISTERED, _S.HALF_OPEN), _S.REGISTERED),
+    Refreshed: {_S.REGISTERED: _S.REGISTERED, _S.HALF_OPEN: _S.HALF_OPEN},
+    Imported: dict.fromkeys((_S.INVITED, _S.REGISTERING, _S.HALF_OPEN, _S.UNREGISTERED), _S.REGISTERED),
+    Leaving: {state: state for state in _S},
+    Stayed: {state: state for state in _S},
     Unregistered: dict.fromkeys(_S, _S.UNREGISTERED),
     Revoked: dict.fromkeys(_S, _S.UNREGISTERED),
 }
@@ -153,9 +199,18 @@ def next_state(state: PartnerState, change: Change) -> PartnerState:
     Raises:
         OperatorError: the change isn't possible in this state.
     """
-    following = TRANSITIONS[type(change)].get(state)
+    return destination(state, type(change))
+
+
+def destination(state: PartnerState, kind: type[Change]) -> PartnerState:
+    """The state that a kind of change leads to.
+
+    Raises:
+        OperatorError: it isn't possible in this state.
+    """
+    following = TRANSITIONS[kind].get(state)
     if following is None:
-        possible = ", ".join(TRANSITIONS[type(change)])
+        possible = ", ".join(TRANSITIONS[kind])
         raise OperatorError(
             f"not possible while the partner is {state}",
             remedy=f"It is possible in: {possible}. See `partner show NAME`",

@@ -37,10 +37,20 @@ class Link:
     @property
     def is_next(self) -> bool:
         """Whether it leads to the next page (OCPI 2.2.1, transport, Paginated Response)."""
+        return "next" in self._rel.lower().split()
+
+    @property
+    def relation(self) -> str:
+        """The parameter that says what the link is for, and no other; empty where there is none."""
+        words = " ".join(word for word in self._rel.split() if word.isalnum())
+        return f'; rel="{words}"' if words else ""
+
+    @property
+    def _rel(self) -> str:
         for name, quoted, plain in _PARAMETER.findall(self.parameters):
             if name.lower() == "rel":
-                return "next" in (quoted or plain).lower().split()
-        return False
+                return str(quoted or plain)
+        return ""
 
     def __str__(self) -> str:
         return f"<{self.target}>{self.parameters}"

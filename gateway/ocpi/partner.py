@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 from gateway.ocpi.party import Party
@@ -76,7 +77,11 @@ class Partner:
     Attributes:
         revision: moves with every change of the record; changes are made by comparing it (handshake.md, Concurrency).
         versions_url: the URL that answered as their versions endpoint.
+        leaving: we began to unregister: nothing is sent to them any more (handshake.md, SD1).
         outbound_token: what we call them with; None unless the registration is whole.
+        outbound_since: when they gave it to us.
+        outbound_proved: whether it has worked once.
+        outbound_refusals: how often in a row they refused it since it last worked, as far as that was noted.
         previous_outbound_token: the one before, kept until the new one has worked once (handshake.md, RU7 and SU4).
     """
 
@@ -91,7 +96,11 @@ class Partner:
     endpoints: tuple[Endpoint, ...] = ()
     manners: Manners = field(default_factory=Manners)
     invitation: Invitation = field(default_factory=Invitation)
+    leaving: bool = False
     outbound_token: str | None = field(default=None, repr=False)
+    outbound_since: datetime | None = None
+    outbound_proved: bool = True
+    outbound_refusals: int = 0
     previous_outbound_token: str | None = field(default=None, repr=False)
 
     @property

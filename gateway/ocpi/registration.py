@@ -134,7 +134,8 @@ def accept(
     check_host(credentials, invitation=partner.invitation, allowed_hosts=allowed_hosts)
     if repeated:
         check_origin(credentials, partner=partner, allowed_hosts=allowed_hosts)
-    target = _target(partner, credentials.url, credentials.token, allowed_hosts=allowed_hosts, manners=Manners())
+    manners = replace(Manners(), token_form=partner.manners.token_form)
+    target = _target(partner, credentials.url, credentials.token, allowed_hosts=allowed_hosts, manners=manners)
     discovery = yield from discover(target, wanted=(version,))
     _require(discovery, front.required_modules)
     yield Accepted(credentials, discovery, inbound_token)

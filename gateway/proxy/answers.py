@@ -13,7 +13,7 @@ import aiohttp
 from multidict import CIMultiDict
 
 from gateway.observe.call import Call
-from gateway.ocpi.links import as_uri, read_links, rest_below
+from gateway.ocpi.links import Link, as_uri, read_links, rest_below
 from gateway.ocpi.paths import is_canonical
 from gateway.ocpi.urls import host_of, path_of, resolve
 from gateway.proxy import heads
@@ -116,13 +116,13 @@ def head_of(
     *,
     side: OtherSide,
     links: Links | None,
-    secrets: Collection[str] = (),
+    secrets: re.Pattern[str] | None = None,
 ) -> CIMultiDict[str]:
     """Make the head of our answer.
 
     Args:
         links: None where no link is expected: then none travels back.
-        secrets: texts that must not travel back, in lower case.
+        secrets: finds what must not travel back.
 
     Raises:
         RefusedError: a redirect or the link to the next page can't be led back: leaving it out would lose data.
@@ -133,15 +133,9 @@ def head_of(
     if links is None:
         return headers
     for header in answer.headers.getall("Link", ()):
-        kept = []
-        for link in read_links(header):
-            target = links.lead_back(link.target)
-            if target is not None and not heads.mentions(link.parameters, secrets):
-                kept.append(str(replace(link, target=target)))
-            elif link.is_next:
-                raise side.unusable("gave a link to the next page that leads elsewhere")
-        if kept:
-            headers.add("Link", ", ".join(kept))
+        kept = [_led_back(link, side=side, links=links, secrets=secrets) for link in read_links(header)]
+        if any(kept):
+            headers.add("Link", ", ".join(filter(None, kept)))
     location = answer.headers.get("Location")
     target = links.lead_back(location) if location else None
     if target is not None:
@@ -151,6 +145,18 @@ def head_of(
     elif location:
         call.reason = f"{side.name} gave a Location that leads elsewhere; it was left out"
     return headers
+
+
+def _led_back(link: Link, *, side: OtherSide, links: Links, secrets: re.Pattern[str] | None) -> str:
+    """A link as it travels back; empty where it leads nowhere and is none to the next page."""
+    target = links.lead_back(link.target)
+    if target is None:
+        if link.is_next:
+            raise side.unusable("gave a link to the next page that leads elsewhere")
+        return ""
+    # Where a parameter names an address, all that is said about the link counts less than where it leads.
+    parameters = link.relation if heads.mentions(link.parameters, secrets) else link.parameters
+    return str(replace(link, target=target, parameters=parameters))
 
 
 def sealed_in(rest: str) -> str | None:

@@ -7,11 +7,10 @@
 The backend's engineer reads our answers, so they say what to do (contract.md, Private listener).
 """
 
-import contextlib
 import hmac
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Final
+from typing import Final, Protocol
 
+import aiohttp
 from aiohttp import web
 from multidict import CIMultiDict
 
@@ -29,18 +28,35 @@ from gateway.ocpi.paths import CallbackPath, FunctionalPath, PartnerPath, check_
 from gateway.ocpi.refusal import RefusedError
 from gateway.ocpi.timestamps import Clock
 from gateway.ocpi.urls import check_url, host_of, origin_of, path_of
-from gateway.ocpi.vocabulary import CREDENTIALS, METHODS, VERSIONS, InterfaceRole, PartnerState
+from gateway.ocpi.vocabulary import METHODS, InterfaceRole
 from gateway.proxy import heads, refusals, routing
+from gateway.proxy.addressee import Addressee, Addressees, check_callable, stated
 from gateway.proxy.answers import PartnerLinks, Seal, head_of, sealed_in, with_query
 from gateway.proxy.callbacks import EGRESS, INGRESS, ResponseUrls, has_response_url
-from gateway.proxy.exchange import Bounds, Exchange, OtherSide
+from gateway.proxy.exchange import AnswerHead, Bounds, Exchange, OtherSide, read_body
 from gateway.proxy.offer import Offer
-from gateway.proxy.routing import End, HasParty
+from gateway.proxy.routing import End
 from gateway.store.directory import Directory
-from gateway.store.engine import Store, StoreUnavailableError
+from gateway.store.engine import Store
 from gateway.store.vault import Vault
 
-Proved = Callable[[Partner], Awaitable[None]]
+
+class Standing(Protocol):
+    """What partners' answers show about the token that we call them with."""
+
+    def fallback(self, partner: Partner) -> str | None:
+        """The former token that a call refused with the present one is tried with once."""
+
+    async def accepted(self, partner: Partner) -> None:
+        """A call with the present token was accepted."""
+
+    async def refused(self, partner: Partner) -> None:
+        """A call with the present token was refused."""
+
+
+class _TokenRefusedError(RefusedError):
+    """The partner refused the present token, and there is a former one to fall back to."""
+
 
 _PARTNER: Final = OtherSide(
     name="the partner",
@@ -56,16 +72,8 @@ _FORMS: Final = (
     "for /ocpi/VERSION/sender|receiver/MODULE with OCPI-to headers, or for a response_url that you were given"
 )
 
-#: What to do about a partner that can't be called.
-_REMEDIES: Final = {
-    PartnerState.INVITED: "it has not used its invitation yet; ask it to register",
-    PartnerState.REGISTERING: "its registration is not finished; 'ocpi-gateway partner register {name}' resumes it",
-    PartnerState.HALF_OPEN: "it holds our token but we lack its own; see 'ocpi-gateway partner show {name}'",
-    PartnerState.UNREGISTERED: "invite it or register with it anew",
-}
-_CALLABLE: Final = frozenset({PartnerState.REGISTERED, PartnerState.HALF_OPEN})
-_CONFIGURATION: Final = frozenset({CREDENTIALS, VERSIONS})
 _SUCCESS: Final = range(200, 300)
+_UNAUTHORIZED: Final = 401
 
 
 class Egress:
@@ -73,7 +81,7 @@ class Egress:
 
     Args:
         client: for partners, which holds the address policy.
-        on_outbound_proved: told when a partner accepted a new token of which the former is still kept.
+        standing: told of each call that says something about a partner's token.
     """
 
     def __init__(
@@ -85,28 +93,24 @@ class Egress:
         vault: Vault,
         directory: Directory,
         clock: Clock,
-        on_outbound_proved: Proved | None = None,
+        standing: Standing,
     ) -> None:
         limits, timeouts = config.limits, config.timeouts
         self._offer = Offer(config)
-        self._versions = frozenset(config.versions)
+        self._addressees = Addressees(directory, versions=config.versions)
         self._public_url = config.public_url
         self._private_url = config.private_url
         self._egress_token = config.backend.egress_token.get_secret_value().encode()
         self._vault = vault
         self._directory = directory
-        self._on_outbound_proved = on_outbound_proved
+        self._standing = standing
         patience = {
             "client_seconds": timeouts.keep_alive_seconds,
             "other_seconds": timeouts.partner_answer_seconds,
         }
         self._exchange = Exchange(client, _PARTNER, Bounds(limits.body_bytes, **patience))
-        self._response_urls = ResponseUrls(
-            store,
-            clock=clock,
-            lifetime=config.callbacks.lifetime,
-            bounds=Bounds(limits.rewritten_body_bytes, **patience),
-        )
+        self._kept = Bounds(limits.rewritten_body_bytes, **patience)
+        self._response_urls = ResponseUrls(store, clock=clock, lifetime=config.callbacks.lifetime, bounds=self._kept)
 
     async def handle(self, request: web.BaseRequest, call: Call) -> web.StreamResponse:
         """Answer one request of the backend.
@@ -121,31 +125,23 @@ class Egress:
             raise refusals.wrong_path(f"the path {error}", fault=Fault.BACKEND) from None
         self._authenticate(request)
         path = read_private_path(raw)
-        if path is None:
-            raise refusals.unknown_path(_FORMS, fault=Fault.BACKEND)
         if request.method not in METHODS:
             raise refusals.wrong_method(request.method, fault=Fault.BACKEND)
+        if path is None:
+            raise refusals.unknown_path(_FORMS, fault=Fault.BACKEND)
         if isinstance(path, CallbackPath):
             return await self._call_back(request, call, path)
-        partner = await self._callable_partner(request, path)
-        call.partner, call.version = partner.name, partner.version or ""
-        endpoint = _endpoint(partner, path.module, path.role)
-        call.module, call.interface_role = path.module, path.role
-        return await self._ask(request, call, partner, path, endpoint)
+        return await self._ask(request, call, path, await self._addressees.find(request, call, path))
 
     async def _ask(
-        self,
-        request: web.BaseRequest,
-        call: Call,
-        partner: Partner,
-        path: PartnerPath | FunctionalPath,
-        endpoint: Endpoint,
+        self, request: web.BaseRequest, call: Call, path: PartnerPath | FunctionalPath, addressee: Addressee
     ) -> web.StreamResponse:
         """Forward to an endpoint of a partner."""
         module, role = path.module, path.role
+        partner, endpoint = addressee.partner, addressee.endpoint
         hosts = self._offer.hosts(partner)
         seal = Seal(self._vault, f"egress/{partner.id}/{module}/{role}")
-        headers = self._head(request, call, partner, module, role, addressed=self._addressed(path))
+        headers = self._head(request, call, partner, module, role, addressed=addressee.party)
         url, query, body = _exact(endpoint, path.rest, seal, hosts), path.query, None
         await send_continue(request)
         if has_response_url(module, role, request.method):
@@ -165,7 +161,7 @@ class Egress:
         if callback is None or partner is None:
             raise refusals.unknown_path("this response_url is unknown or has expired", fault=Fault.BACKEND)
         call.partner, call.version = partner.name, partner.version or ""
-        _check_callable(partner)
+        check_callable(partner)
         if host_of(callback.url) not in self._offer.hosts(partner):
             message = f"this response_url leads to a host that {partner.name} no longer has"
             raise refusals.unknown_path(message, fault=Fault.PARTNER)
@@ -185,59 +181,51 @@ class Egress:
         links: PartnerLinks | None,
         body: bytes | None,
     ) -> web.StreamResponse:
-        response = await self._exchange.carry(
-            request,
-            call,
-            url=url,
-            headers=headers,
-            answer_head=lambda answer: head_of(answer, call, side=_PARTNER, links=links),
-            body=body,
-            partner=partner.name,
-        )
-        if partner.previous_outbound_token and self._on_outbound_proved and response.status in _SUCCESS:
-            await self._on_outbound_proved(partner)
+        former = self._standing.fallback(partner)
+        if former is not None and body is None:
+            body = await self._repeatable(request)
+        repeatable = former is not None and (body is not None or not request.can_read_body)
+
+        def head(answer: aiohttp.ClientResponse) -> CIMultiDict[str]:
+            if answer.status == _UNAUTHORIZED and repeatable:
+                raise _TokenRefusedError(_PARTNER.failed, fault=Fault.PARTNER)
+            return head_of(answer, call, side=_PARTNER, links=links)
+
+        async def carry(answer_head: AnswerHead) -> web.StreamResponse:
+            return await self._exchange.carry(
+                request, call, url=url, headers=headers, answer_head=answer_head, body=body, partner=partner.name
+            )
+
+        try:
+            response = await carry(head)
+        except _TokenRefusedError:
+            await self._standing.refused(partner)
+            call.reason = f"{partner.name} refused its new token; the former was used (handshake.md, RU7)"
+            headers["Authorization"] = self._authorization(partner, former or "")
+            return await carry(lambda answer: head_of(answer, call, side=_PARTNER, links=links))
+        if response.status == _UNAUTHORIZED:
+            await self._standing.refused(partner)
+        elif response.status in _SUCCESS:
+            await self._standing.accepted(partner)
         return response
+
+    async def _repeatable(self, request: web.BaseRequest) -> bytes | None:
+        """The body of a request that may have to be sent twice; None where there is none, or it may be too large."""
+        length = request.content_length
+        if not length or length > self._kept.body_bytes:
+            return None
+        return await read_body(request, self._kept, asker=Fault.BACKEND)
+
+    def _authorization(self, partner: Partner, outbound_token: str) -> str:
+        """The header that presents a token in the form that the partner understands."""
+        form = self._offer.habits(partner).settings.token_form.fixed or partner.manners.token_form
+        return header_value(outbound_token, form)
 
     def _authenticate(self, request: web.BaseRequest) -> None:
         presented = candidates(request.headers.get("Authorization", ""), bearer=True)
         matches = [hmac.compare_digest(token.encode(), self._egress_token) for _, token in presented]
         if not any(matches):
             raise refusals.unauthorized()
-
-    async def _callable_partner(self, request: web.BaseRequest, path: PartnerPath | FunctionalPath) -> Partner:
-        """The partner meant, if it can be called; if not it is looked up again: it may just have registered."""
-        try:
-            return self._partner(request, path)
-        except RefusedError:
-            with contextlib.suppress(StoreUnavailableError):
-                await self._directory.refresh()
-            return self._partner(request, path)
-
-    def _partner(self, request: web.BaseRequest, path: PartnerPath | FunctionalPath) -> Partner:
-        """The partner that a path or the OCPI-to headers name, as far as this process knows."""
-        if isinstance(path, FunctionalPath):
-            if path.version not in self._versions:
-                offered = ", ".join(sorted(self._versions))
-                raise refusals.unknown_path(f"the OCPI versions here are: {offered}", fault=Fault.BACKEND)
-            party = _stated(request, End.TO)
-            if party is None:
-                message = "say which partner you mean: by OCPI-to headers here, or by name under /partners/NAME/"
-                raise refusals.wrong_parameter(message, fault=Fault.BACKEND)
-            name, partner = str(party), self._directory.owner(party)
-        else:
-            name = path.partner
-            party = Party.named(name)
-            partner = self._directory.named(name) or (self._directory.owner(party) if party else None)
-        if partner is None:
-            raise refusals.unknown_receiver(f"there is no partner {name}; see 'ocpi-gateway partner list'")
-        _check_callable(partner)
-        return partner
-
-    def _addressed(self, path: PartnerPath | FunctionalPath) -> Party | None:
-        """The party that stands in a path in place of the partner's name."""
-        if isinstance(path, FunctionalPath) or self._directory.named(path.partner) is not None:
-            return None
-        return Party.named(path.partner)
 
     def _head(
         self,
@@ -251,17 +239,16 @@ class Egress:
     ) -> CIMultiDict[str]:
         """The outgoing head: what may travel on, then the partner's token and who speaks to whom."""
         our_side = routing.other_side(role)
-        sender = _stated(request, End.FROM, self._offer.parties, module, our_side)
-        receiver = _stated(request, End.TO, partner.roles, module, role)
+        sender = stated(request, End.FROM, self._offer.parties, module, our_side)
+        receiver = stated(request, End.TO, partner.roles, module, role)
         if sender is not None and not self._offer.is_ours(sender):
             message = f"OCPI-from names {sender}, which is not one of the configured parties"
             raise refusals.wrong_parameter(message, fault=Fault.BACKEND)
         if receiver is not None and receiver not in partner.parties:
             theirs = ", ".join(map(str, partner.parties))
             raise refusals.unknown_receiver(f"{receiver} is not a party of {partner.name}, which has: {theirs}")
-        form = self._offer.habits(partner).settings.token_form.fixed or partner.manners.token_form
         headers = heads.forwarded(request.headers)
-        headers["Authorization"] = header_value(partner.outbound_token or "", form)
+        headers["Authorization"] = self._authorization(partner, partner.outbound_token or "")
         headers["X-Request-ID"] = call.request_id
         headers["X-Correlation-ID"] = call.correlation_id
         if routing.is_routed(module):
@@ -288,33 +275,6 @@ class Egress:
         return f"{base}/~{await self._response_urls.keep(partner, EGRESS, url)}"
 
 
-def _check_callable(partner: Partner) -> None:
-    if partner.suspended:
-        message = (
-            f"{partner.name} is suspended; 'ocpi-gateway partner resume {partner.name}' lets traffic through again"
-        )
-        raise refusals.not_callable(message)
-    if partner.outbound_token is None or partner.state not in _CALLABLE:
-        remedy = _REMEDIES.get(partner.state, "register with it anew").format(name=partner.name)
-        raise refusals.not_callable(f"{partner.name} can not be called while it is {partner.state}: {remedy}")
-
-
-def _endpoint(partner: Partner, module: str, role: InterfaceRole) -> Endpoint:
-    if module in _CONFIGURATION:
-        message = f"{module} is the gateway's own affair; see 'ocpi-gateway partner show {partner.name}'"
-        raise refusals.unknown_path(message, fault=Fault.BACKEND)
-    endpoint = partner.endpoint(module, role)
-    if endpoint is None:
-        offered = ", ".join(
-            f"{each.identifier}:{each.role}" if each.role else each.identifier
-            for each in partner.endpoints
-            if each.identifier not in _CONFIGURATION
-        )
-        message = f"{partner.name} does not offer {module[:36]} as {role}; it offers: {offered or 'nothing'}"
-        raise refusals.unknown_path(message, fault=Fault.BACKEND)
-    return endpoint
-
-
 def _exact(endpoint: Endpoint, rest: str, seal: Seal, hosts: frozenset[str]) -> str:
     """The URL of the partner that `rest` below its endpoint, or a sealed link, stands for."""
     sealed = sealed_in(rest)
@@ -326,16 +286,3 @@ def _exact(endpoint: Endpoint, rest: str, seal: Seal, hosts: frozenset[str]) -> 
         message = "this link is not one that the gateway gave you, or leads to a host that the partner no longer has"
         raise refusals.unknown_path(message, fault=Fault.BACKEND)
     return opened
-
-
-def _stated(
-    request: web.BaseRequest,
-    end: End,
-    parties: Iterable[HasParty] = (),
-    module: str = "",
-    role: InterfaceRole | None = None,
-) -> Party | None:
-    try:
-        return routing.stated(request.headers, end, parties, module=module, role=role)
-    except ValueError as error:
-        raise refusals.wrong_parameter(f"the OCPI-{end} headers are wrong: {error}", fault=Fault.BACKEND) from None

@@ -121,11 +121,14 @@ class Exchange:
         upload = _Upload(request, deadline, self._bounds, self._side.asker)
         try:
             async with deadline:
-                data = upload if body is None else body
-                answer = await self._send(request, call, url=url, headers=headers, partner=partner, data=data)
+                answer = await self._send(
+                    request, call, url=url, headers=headers, partner=partner, body=body, upload=upload
+                )
+                upload.answered()
                 async with answer:
                     response = _Response(status=answer.status, headers=answer_head(answer))
                     await self._copy(answer.content, request, call, response)
+                    call.http_status = answer.status  # whatever happens from here on, this was answered
                     return response
         except ConnectionError:
             refusal = refusals.hung_up(fault=self._side.asker)
@@ -135,6 +138,7 @@ class Exchange:
             refusal = upload.failure or refused
         finally:
             call.bytes_in = upload.taken if body is None else len(body)
+            call.client_seconds += upload.waited
         if response is None or not response.prepared:
             raise refusal
         return _cut(request, call, response, refusal)
@@ -147,20 +151,23 @@ class Exchange:
         url: str,
         headers: CIMultiDict[str],
         partner: str | None,
-        data: "bytes | _Upload",
+        body: bytes | None,
+        upload: "_Upload",
     ) -> aiohttp.ClientResponse:
         """Send the request and wait for the head of the answer; says in `call` how long that took."""
         loop = asyncio.get_running_loop()
         started = loop.time()
-        expects_body = isinstance(data, bytes) or request.can_read_body
+        streams = body is None and request.can_read_body
+        if not streams:
+            upload.sent()
         try:
             answer = await self._client.send(
-                request.method, url, headers=headers, data=data if expects_body else None, partner=partner
+                request.method, url, headers=headers, data=upload if streams else body, partner=partner
             )
         except FAILURES as error:
             raise self._side.refusal(error) from None
         finally:
-            call.upstream_seconds = loop.time() - started
+            call.waited_upstream(loop.time() - started - upload.waited)
         if answer.status not in _STATUSES:
             answer.close()
             raise self._side.unusable(f"answered with the HTTP status {answer.status}")
@@ -175,12 +182,19 @@ class Exchange:
             RefusedError: the other side failed.
             ConnectionError: whoever asked hung up.
         """
+        clock = asyncio.get_running_loop().time
+        started = clock()
         piece = await self._read(content)
+        call.waited_upstream(clock() - started)
         await response.prepare(request)
         while piece:
+            started = clock()
             await response.write(piece)
             call.bytes_out += len(piece)
+            written = clock()
             piece = await self._read(content)
+            call.client_seconds += written - started
+            call.waited_upstream(clock() - written)
         await response.write_eof()
 
     async def _read(self, content: aiohttp.StreamReader) -> bytes:
@@ -201,6 +215,7 @@ class _Upload:
 
     Attributes:
         taken: how many bytes of it came.
+        waited: how long its sender left us waiting for them, in seconds.
         failure: why it ended early; it then ends the whole exchange.
     """
 
@@ -210,7 +225,10 @@ class _Upload:
         self._bounds = bounds
         self._asker = asker
         self._waiting_for_client = False
+        self._ended = False
+        self._answered = False
         self.taken = 0
+        self.waited = 0.0
         self.failure: RefusedError | None = None
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -220,7 +238,20 @@ class _Upload:
                 raise self._fail(refusals.too_large(self._bounds.body_bytes, fault=self._asker))
             self._end_in(self._bounds.other_seconds)
             yield piece
+        self.sent()
+
+    def sent(self) -> None:
+        """All of it went out: the head of the answer is due, however slowly it drips."""
+        self._ended = True
         self._deadline.reschedule(None)
+        if not self._answered:
+            self._end_in(self._bounds.other_seconds)
+
+    def answered(self) -> None:
+        """The head of the answer is here; what of the body is still to go out keeps its deadlines."""
+        self._answered = True
+        if self._ended:
+            self._deadline.reschedule(None)
 
     def timed_out(self) -> RefusedError | None:
         """What it means that the deadline passed; None if the other side is to blame."""
@@ -231,12 +262,14 @@ class _Upload:
     async def _piece(self) -> bytes:
         self._end_in(self._bounds.client_seconds)
         self._waiting_for_client = True
+        started = asyncio.get_running_loop().time()
         try:
             return await self._content.readany()
         except (web.RequestPayloadError, HttpProcessingError, OSError):
             raise self._fail(refusals.broken_body(fault=self._asker)) from None
         finally:
             self._waiting_for_client = False
+            self.waited += asyncio.get_running_loop().time() - started
 
     def _fail(self, refusal: RefusedError) -> RefusedError:
         self.failure = refusal

@@ -6,8 +6,8 @@ and names with an underscore never get here: `gateway.net.framing` refuses them 
 """
 
 import re
-from collections.abc import Collection
 from typing import Final
+from urllib.parse import unquote
 
 from multidict import CIMultiDict, CIMultiDictProxy
 
@@ -61,6 +61,7 @@ _NOT_FORWARDED_PREFIXES: Final = ("ocpi-", "proxy-", "x-forwarded", "x-ocpi-")
 #: What tells of the software and the network behind us; `link` and `location` are rewritten by `answers`.
 _NOT_RETURNED: Final = _HOP_BY_HOP | {
     "alt-svc",
+    "authorization",
     "content-location",
     "link",
     "location",
@@ -91,23 +92,24 @@ def forwarded(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
     return _filtered(headers, _NOT_FORWARDED, _NOT_FORWARDED_PREFIXES)
 
 
-def returned(headers: CIMultiDictProxy[str], *, secrets: Collection[str] = ()) -> CIMultiDict[str]:
+def returned(headers: CIMultiDictProxy[str], *, secrets: re.Pattern[str] | None = None) -> CIMultiDict[str]:
     """The headers of an answer that travel back as they are.
 
     Args:
-        secrets: texts in lower case, such as the backend's host with its port; a header that holds one is dropped.
+        secrets: a header in which this finds something, such as the backend's address, is dropped.
     """
     kept = _filtered(headers, _NOT_RETURNED, _NOT_RETURNED_PREFIXES)
-    if secrets:
+    if secrets is not None:
         for name in {name for name, value in kept.items() if mentions(value, secrets)}:
             kept.popall(name)
     return kept
 
 
-def mentions(value: str, secrets: Collection[str]) -> bool:
-    """Whether a text holds one of the others, in any case."""
-    lowered = value.lower()
-    return any(secret in lowered for secret in secrets)
+def mentions(value: str, secrets: re.Pattern[str] | None) -> bool:
+    """Whether a text holds a secret, as it stands or behind percent escapes."""
+    if secrets is None:
+        return False
+    return bool(secrets.search(value)) or ("%" in value and bool(secrets.search(unquote(value))))
 
 
 def _filtered(headers: CIMultiDictProxy[str], names: frozenset[str], prefixes: tuple[str, ...]) -> CIMultiDict[str]:

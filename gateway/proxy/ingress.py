@@ -84,14 +84,14 @@ class Ingress:
             RefusedError: with the answer, for every request that isn't forwarded or whose forwarding failed.
         """
         call.partner, call.version = partner.name, target.version
+        if request.method not in METHODS:
+            raise refusals.wrong_method(request.method, fault=Fault.PARTNER)
         callback_id = callback_id_in(target.module, target.role, target.rest)
         path = self._offer.paths.get((target.module, target.role))
         if path is None and callback_id is None:
             message = f"module {target.module[:36]} is not offered here as {target.role}"
             raise refusals.unknown_path(message, fault=Fault.PARTNER)
         call.module, call.interface_role = target.module, target.role
-        if request.method not in METHODS:
-            raise refusals.wrong_method(request.method, fault=Fault.PARTNER)
         if path is None or callback_id is not None:
             return await self._call_back(request, call, partner, target, callback_id or "")
         return await self._ask(request, call, partner, target, path)
@@ -112,6 +112,7 @@ class Ingress:
                 asker=Fault.PARTNER,
             )
         url = self._offer.origin + with_query(exact, query)
+        secrets = self._offer.habits(partner).secrets
         base = f"{self._public_url}/ocpi/{target.version}/{target.role.path_segment}/{target.module}"
         links = BackendLinks(requested=url, path=path, public_url=self._public_url, base=base, seal=seal)
         return await self._exchange.carry(
@@ -119,7 +120,7 @@ class Ingress:
             call,
             url=url,
             headers=headers,
-            answer_head=lambda answer: head_of(answer, call, side=_BACKEND, links=links, secrets=self._offer.secrets),
+            answer_head=lambda answer: head_of(answer, call, side=_BACKEND, links=links, secrets=secrets),
             body=body,
         )
 
@@ -130,12 +131,13 @@ class Ingress:
         callback = await self._response_urls.find(callback_id, EGRESS)
         if callback is None or callback.partner_id != partner.id:
             raise refusals.unknown_path("this response_url is unknown or has expired", fault=Fault.PARTNER)
+        secrets = self._offer.habits(partner).secrets
         return await self._exchange.carry(
             request,
             call,
             url=with_query(self._at_backend(callback.url), target.query),
             headers=self._head(request, call, partner, target),
-            answer_head=lambda answer: head_of(answer, call, side=_BACKEND, links=None, secrets=self._offer.secrets),
+            answer_head=lambda answer: head_of(answer, call, side=_BACKEND, links=None, secrets=secrets),
         )
 
     def _at_backend(self, url: str) -> str:
@@ -160,6 +162,8 @@ class Ingress:
         self, request: web.BaseRequest, partner: Partner, target: FunctionalPath, *, strict: bool
     ) -> tuple[Party | None, Party | None]:
         """Who speaks to whom, checked where it was said and filled in where it wasn't."""
+        if not partner.roles:
+            raise refusals.wrong_party("none of your parties is known here; present them with a PUT credentials")
         module, role, theirs = target.module, target.role, routing.other_side(target.role)
         try:
             owner = routing.owner_in(target.rest) if routing.names_owner(module, role) else None

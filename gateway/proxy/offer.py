@@ -1,5 +1,6 @@
 """What the backend offers to partners, worked out of the configuration once, at start."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -14,10 +15,15 @@ from gateway.ocpi.vocabulary import InterfaceRole
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    """What is special about traffic with one partner."""
+    """What is special about traffic with one partner.
+
+    Attributes:
+        secrets: finds in a text what must not travel back to it: addresses of our network, the backend's token.
+    """
 
     backend_authorization: str = field(repr=False)
     owns_strictly: bool
+    secrets: re.Pattern[str] = field(repr=False)
     settings: PartnerSettings
 
 
@@ -26,7 +32,6 @@ class Offer:
 
     Attributes:
         origin: of the backend, such as `http://legacy:9000`: every target is this plus an exact path.
-        secrets: texts in lower case that name the backend's address and must not reach a partner.
         parties: ours, with their roles.
         paths: of each module at the backend, without trailing slash, by module in lower case and interface role.
     """
@@ -37,22 +42,29 @@ class Offer:
         self.origin = backend.url.removesuffix(base_path) if base_path else backend.url
         host = host_of(backend.url)
         netloc = self.origin.partition("://")[2].lower()
-        self.secrets: Sequence[str] = (f"//{host}", f"//[{host}]", *([netloc] if ":" in netloc else []))
+        self._address = _address_pattern(host, netloc)
         self.parties: Sequence[OurParty] = config.parties
         self.paths: Mapping[tuple[str, InterfaceRole], str] = {
             (module.lower(), role): base_path + backend.path_of(module) for module, role in backend.interfaces
         }
         self._ours = frozenset(ours.party for ours in config.parties)
         authorization = backend.authorization.get_secret_value()
-        self._default = Habits(authorization, owns_strictly=True, settings=PartnerSettings())
+        self._default = self._made(authorization, PartnerSettings())
         self._habits = {
-            name.lower(): Habits(
-                own.get_secret_value() if (own := settings.backend_authorization) else authorization,
-                owns_strictly=settings.ownership_check is OwnershipCheck.STRICT,
-                settings=settings,
+            name.lower(): self._made(
+                own.get_secret_value() if (own := settings.backend_authorization) else authorization, settings
             )
             for name, settings in config.partners.items()
         }
+
+    def _made(self, authorization: str, settings: PartnerSettings) -> Habits:
+        presented = re.escape(authorization.rpartition(" ")[2])
+        return Habits(
+            authorization,
+            owns_strictly=settings.ownership_check is OwnershipCheck.STRICT,
+            secrets=re.compile(f"{self._address}|{presented}", re.IGNORECASE),
+            settings=settings,
+        )
 
     def is_ours(self, party: Party) -> bool:
         """Whether we are that party."""
@@ -69,3 +81,17 @@ class Offer:
             urls.append(partner.versions_url)
         allowed = self.habits(partner).settings.allowed_hosts
         return partner.invitation.hosts.union(map(host_of, urls), allowed)
+
+
+#: Addresses of private networks and of this machine, as a text may hold them.
+_PRIVATE_ADDRESS = r"(?<![\d.])(?:10|127|192\.168|172\.(?:1[6-9]|2\d|3[01]))(?:\.\d{1,3}){2,3}(?![\d.])"
+
+
+def _address_pattern(host: str, netloc: str) -> str:
+    """What finds the backend's address in a text; a name without a dot only where it clearly is one: `//legacy`."""
+    words = [rf"//\[?{re.escape(host)}(?![\w.-])"]
+    if ":" in netloc:
+        words.append(rf"(?<![\w.-]){re.escape(netloc)}(?!\d)")
+    if "." in host or ":" in host:
+        words.append(rf"(?<![\w.-]){re.escape(host)}(?![\w.-])")
+    return "|".join([*words, _PRIVATE_ADDRESS])

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select
 
 from gateway.ocpi import lifecycle
+from gateway.ocpi.errors import Fault
 from gateway.ocpi.lifecycle import Change
 from gateway.ocpi.partner import Partner
 from gateway.store import tables
@@ -27,27 +28,35 @@ ACTIONS: Mapping[type[Change], str] = {
     lifecycle.Rotating: "rotation started",
     lifecycle.Rotated: "rotated",
     lifecycle.HalfOpened: "half open",
+    lifecycle.Recovered: "recovered",
+    lifecycle.Refreshed: "endpoints taken over",
+    lifecycle.Imported: "imported",
+    lifecycle.Leaving: "unregistration started",
+    lifecycle.Stayed: "unregistration given up",
     lifecycle.Unregistered: "unregistered",
     lifecycle.Revoked: "revoked",
 }
 
 
-#: What ends a handshake that we began.
-_OUTCOMES: Mapping[str, str] = {
-    ACTIONS[lifecycle.Completed]: "registered",
-    ACTIONS[lifecycle.Rotated]: "rotated",
-    ACTIONS[lifecycle.Unregistered]: "unregistered",
-    FAILED: "failed",
+#: What ends a handshake that we began: what was to be done, and the outcome.
+_ENDINGS: Mapping[str, tuple[str, str]] = {
+    ACTIONS[lifecycle.Completed]: ("register", "registered"),
+    ACTIONS[lifecycle.Rotated]: ("rotate", "rotated"),
+    ACTIONS[lifecycle.Unregistered]: ("unregister", "unregistered"),
+    FAILED: ("", "failed"),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a handshake that we began ended; `reason` says why it failed."""
+class Ended:
+    """How a handshake that we began ended; reason, fault and remedy say why it failed."""
 
     partner: str
+    verb: str
     outcome: str
-    reason: str
+    reason: str = ""
+    fault: Fault = Fault.GATEWAY
+    remedy: str = ""
 
 
 def newest(connection: Connection) -> int:
@@ -55,14 +64,26 @@ def newest(connection: Connection) -> int:
     return connection.execute(select(func.max(tables.audit.c.id))).scalar() or 0
 
 
-def outcomes(connection: Connection, *, actor: str, after: int) -> list[Outcome]:
+def ended(connection: Connection, *, actor: str, after: int) -> list[Ended]:
     """How the handshakes ended that somebody began, in the rows after that id."""
     row = tables.audit.c
     query = select(row.partner, row.action, row.detail).where(
-        row.id > after, row.actor == actor, row.action.in_(_OUTCOMES)
+        row.id > after, row.actor == actor, row.action.in_(_ENDINGS)
     )
-    found = connection.execute(query.order_by(row.id))
-    return [Outcome(each.partner, _OUTCOMES[each.action], each.detail.get("reason", "")) for each in found]
+    return [_ended(each) for each in connection.execute(query.order_by(row.id))]
+
+
+def _ended(row: Any) -> Ended:
+    verb, outcome = _ENDINGS[row.action]
+    told = row.detail.get
+    return Ended(
+        row.partner,
+        told("verb", "") or verb,
+        outcome,
+        told("reason", ""),
+        Fault(told("fault", Fault.GATEWAY)),
+        told("what_to_do", ""),
+    )
 
 
 def add(

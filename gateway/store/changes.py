@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import insert, update
 
 from gateway.ocpi import lifecycle
 from gateway.ocpi.credentials import Credentials
@@ -19,13 +19,12 @@ from gateway.ocpi.errors import GatewayError, InternalError, OperatorError, Part
 from gateway.ocpi.lifecycle import Change, next_state
 from gateway.ocpi.partner import NAME, Invitation, Partner
 from gateway.ocpi.party import Party
-from gateway.ocpi.timestamps import EPOCH
+from gateway.ocpi.timestamps import format_timestamp
 from gateway.ocpi.urls import origin_of
-from gateway.ocpi.vocabulary import PartnerState, TokenForm, TokenKind, TokenState
+from gateway.ocpi.vocabulary import PartnerState, TokenForm, TokenKind
 from gateway.store import audit, inbound, outbound, profile, tables
-from gateway.store.inbound import Lifetimes
-from gateway.store.records import ACTIVE, PartnerRecord, current_revision, read_by_id, read_by_name
-from gateway.store.vault import Vault
+from gateway.store.notes import Notes
+from gateway.store.records import ACTIVE, PartnerRecord, read_by_id, read_by_name
 
 
 class ConcurrentChangeError(InternalError):
@@ -45,44 +44,8 @@ class PartyTakenError(PartnerError):
         self.public_message = f"roles: {parties} belongs to another platform"
 
 
-class UnknownPartnerError(OperatorError):
-    """There is no partner of that name."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"there is no partner {name!r}", remedy="See `ocpi-gateway partner list`")
-
-
-class Ledger:
-    """Writes changes within one transaction.
-
-    Args:
-        actor: who causes the change, for the audit trail: `cli`, `partner`, `gateway`.
-    """
-
-    def __init__(
-        self, connection: Connection, vault: Vault, *, now: datetime, actor: str, lifetimes: Lifetimes | None = None
-    ) -> None:
-        self._connection = connection
-        self._vault = vault
-        self._now = now
-        self._actor = actor
-        self._lifetimes = lifetimes or Lifetimes()
-
-    def partner(self, name: str) -> PartnerRecord:
-        """The partner of that name.
-
-        Raises:
-            UnknownPartnerError: there is none.
-        """
-        record = read_by_name(self._connection, self._vault, name)
-        if record is None:
-            raise UnknownPartnerError(name)
-        return record
-
-    @classmethod
-    def reading(cls, connection: Connection, vault: Vault) -> "Ledger":
-        """A ledger that is only read from."""
-        return cls(connection, vault, now=EPOCH, actor="")
+class Ledger(Notes):
+    """Writes changes within one transaction."""
 
     def kept_invitation(self, record: PartnerRecord) -> str | None:
         """The TOKEN_A that a partner gave us, until it has done its work."""
@@ -144,7 +107,7 @@ class Ledger:
             invited_hosts=sorted(invitation.hosts),
         )
         fingerprint = self._vault.fingerprint(invitation_token)
-        self._audit(record, "invited", {"token_a": fingerprint, "expires": expires_at.isoformat()})
+        self._audit(record, "invited", {"token_a": fingerprint, "expires": format_timestamp(expires_at)})
         return read_by_id(self._connection, self._vault, partner_id)
 
     def start(self, name: str, *, versions_url: str, invitation_token: str) -> PartnerRecord:
@@ -173,8 +136,11 @@ class Ledger:
             OperatorError: the change isn't possible in the partner's state.
         """
         self._move(record, change)
-        partner_id = record.partner.id
-        notes: dict[str, Any] = {}
+        notes = self._carry_out(record.partner.id, change)
+        self._audit(record, audit.ACTIONS[type(change)], audit.describe(change, self._vault) | notes)
+
+    def _carry_out(self, partner_id: int, change: Change) -> dict[str, Any]:
+        """Write what a change brings; returns what the audit trail must tell besides."""
         match change:
             case lifecycle.Prepared(discovery, inbound_token):
                 self._discovered(partner_id, discovery)
@@ -185,12 +151,21 @@ class Ledger:
                 self._withdraw_invitation(partner_id)
                 self._prove(partner_id, inbound_token)
                 self._set(partner_id, registered_at=self._now)
+                return notes
             case lifecycle.Accepted(credentials, discovery, inbound_token):
                 self._adopt(partner_id, credentials, discovery)
                 self._add_pending(partner_id, inbound_token, provable=True)
                 outbound.forget(self._connection, partner_id, TokenKind.INVITATION)
                 inbound.answered(self._connection, partner_id=partner_id)
                 self._set(partner_id, registered_at=self._now)
+            case lifecycle.Imported(credentials, discovery, inbound_token, remarks):
+                notes = self._adopt_all_we_can(partner_id, credentials, discovery, remarks)
+                outbound.forget(self._connection, partner_id, TokenKind.INVITATION)
+                inbound.add_live(
+                    self._connection, self._vault, partner_id=partner_id, token=inbound_token, now=self._now
+                )
+                self._set(partner_id, registered_at=self._now, invited_roles=[], invited_hosts=[])
+                return notes
             case lifecycle.Renewed(credentials, discovery, inbound_token):
                 self._adopt(partner_id, credentials, discovery)
                 self._add_pending(partner_id, inbound_token, provable=True)
@@ -199,57 +174,29 @@ class Ledger:
             case lifecycle.Rotated(credentials, discovery, inbound_token, remarks):
                 notes = self._adopt_all_we_can(partner_id, credentials, discovery, remarks)
                 inbound.confirm(self._connection, self._vault, inbound_token)
+                return notes
+            case _:
+                self._settle(partner_id, change)
+        return {}
+
+    def _settle(self, partner_id: int, change: Change) -> None:
+        """Write what a change brings that gives or takes no token, or takes all."""
+        match change:
             case lifecycle.HalfOpened(reason, inbound_token):
-                inbound.confirm(self._connection, self._vault, inbound_token)
+                if inbound_token is not None:
+                    inbound.confirm(self._connection, self._vault, inbound_token)
                 self._set(partner_id, note=reason)
+            case lifecycle.Refreshed(discovery):
+                self._discovered(partner_id, discovery)
+                self._set(partner_id, drift=None)
+            case lifecycle.Leaving() | lifecycle.Stayed():
+                self._set(partner_id, leaving=isinstance(change, lifecycle.Leaving), failures=0, retry_at=None)
+            case lifecycle.Recovered():
+                pass
             case lifecycle.Unregistered() | lifecycle.Revoked():
                 self._drop(partner_id, by=audit.ACTIONS[type(change)])
-            case lifecycle.Invited() | lifecycle.Started():
+            case _:
                 raise GatewayError(f"{type(change).__name__} is made by a method of its own")
-        self._audit(record, audit.ACTIONS[type(change)], audit.describe(change, self._vault) | notes)
-
-    def prove(self, record: PartnerRecord, token_id: str) -> None:
-        """The partner used a token it hadn't used before: the tokens it replaces now die."""
-        moved = inbound.prove(
-            self._connection,
-            token_id,
-            partner_id=record.partner.id,
-            now=self._now,
-            grace=self._lifetimes.grace,
-        )
-        if moved:
-            self._set(record.partner.id, revision=self._advance())
-            self._audit(record, "token proved", {})
-
-    def delivered(self, record: PartnerRecord) -> None:
-        """Our answer with TOKEN_C was written to the partner's connection: TOKEN_A is dead (handshake.md, rule 9)."""
-        inbound.revoke(
-            self._connection,
-            record.partner.id,
-            now=self._now,
-            by="answered",
-            kinds=(TokenKind.INVITATION,),
-            states=(TokenState.GRACE,),  # another that the operator issued meanwhile stays
-        )
-        self._set(record.partner.id, revision=self._advance())
-        self._audit(record, "answer delivered", {})
-
-    def outbound_proved(self, record: PartnerRecord, *, accepted_token: str) -> None:
-        """The partner accepted this token: where it is the one we call it with now, the one before is forgotten."""
-        partner_id = record.partner.id
-        if outbound.forget_previous(self._connection, self._vault, partner_id, accepted_token):
-            self._set(partner_id, revision=self._advance())
-            self._audit(record, "new outbound token accepted", {})
-
-    def suspend(self, record: PartnerRecord, *, suspended: bool) -> None:
-        """Stop or restart all traffic of a partner; its tokens stay."""
-        self._set(record.partner.id, suspended=suspended, revision=self._advance())
-        self._audit(record, "suspended" if suspended else "resumed", {})
-
-    def refused(self, record: PartnerRecord, error: GatewayError) -> None:
-        """Keep why a handshake failed, for `partner show` and the audit trail; nothing else changes."""
-        self._set(record.partner.id, note=str(error), revision=self._advance())
-        self._audit(record, audit.FAILED, {"reason": error.message})
 
     def _goes_on(self, record: PartnerRecord, versions_url: str, invitation_token: str) -> bool:
         """Whether a registration is with the platform and the TOKEN_A of the one before."""
@@ -281,13 +228,6 @@ class Ledger:
             .values(state=state, revision=self._advance(), note=None)
         )
         return moved.rowcount == 1
-
-    def _advance(self) -> int:
-        self._connection.execute(update(tables.store_state).values(revision=tables.store_state.c.revision + 1))
-        return current_revision(self._connection)
-
-    def _set(self, partner_id: int, **values: Any) -> None:
-        self._connection.execute(update(tables.partner).where(tables.partner.c.id == partner_id).values(**values))
 
     def _add_pending(self, partner_id: int, inbound_token: str, *, provable: bool) -> None:
         inbound.add_pending(
@@ -328,19 +268,20 @@ class Ledger:
         kept = [role for role in credentials.roles if role.party not in taken]
         if kept or taken:
             profile.replace_roles(self._connection, partner_id, kept)
-        notes = list(remarks)
+        notes, told = list(remarks), {"parties": [f"{role.party}:{role.role}" for role in kept]}
         if taken:
             left_out = ", ".join(f"{party} (of {owner})" for party, owner in taken.items())
             notes.append(f"parties left out because they belong to other partners: {left_out}")
         if not notes:
-            return {}
+            return told
         self._set(partner_id, note="; ".join(notes))
-        return {"note": "; ".join(notes)}
+        return {**told, "note": "; ".join(notes)}
 
     def _taken(self, partner_id: int, credentials: Credentials) -> Mapping[Party, str]:
         return profile.owners(self._connection, [role.party for role in credentials.roles], partner_id)
 
     def _take_over(self, partner_id: int, credentials: Credentials, discovery: Discovery) -> None:
+        self._set(partner_id, failures=0, retry_at=None, leaving=False)
         self._discovered(partner_id, discovery)
         outbound.replace(self._connection, self._vault, partner_id=partner_id, token=credentials.token, now=self._now)
 
@@ -358,22 +299,28 @@ class Ledger:
         inbound.revoke(self._connection, partner_id, now=self._now, by=by)
         outbound.forget(self._connection, partner_id, *TokenKind)
         profile.forget(self._connection, partner_id)
-        self._set(partner_id, version=None, versions_url=None, invited_roles=[], invited_hosts=[])
-
-    def _audit(self, record: PartnerRecord, action: str, detail: Mapping[str, Any]) -> None:
-        audit.add(
-            self._connection,
-            at=self._now,
-            actor=self._actor,
-            partner=record.partner,
-            action=action,
-            detail=detail,
+        self._set(
+            partner_id,
+            version=None,
+            versions_url=None,
+            invited_roles=[],
+            invited_hosts=[],
+            leaving=False,
+            failures=0,
+            retry_at=None,
+            checked_at=None,
+            unreachable=None,
+            drift=None,
         )
 
 
 def _is_same_registration(record: PartnerRecord, present: PartnerRecord) -> bool:
     """Whether at most proofs, deliveries and notes came between: no new token in either direction, nothing adopted."""
-    then, now = (replace(each.partner, revision=0, previous_outbound_token=None) for each in (record, present))
+    then, now = (_without_notes(each.partner) for each in (record, present))
     before, after = ({t.fingerprint for t in each.outbound_tokens if t.state == ACTIVE} for each in (record, present))
     known = {token.id for token in record.inbound_tokens}
     return then == now and before == after and known.issuperset(t.id for t in present.inbound_tokens)
+
+
+def _without_notes(partner: Partner) -> Partner:
+    return replace(partner, revision=0, previous_outbound_token=None, outbound_proved=True, outbound_refusals=0)

@@ -8,6 +8,7 @@ writes, and its commit isn't lost to a cancelled request (hardening.md, T4). SQL
 
 import asyncio
 import os
+import socket
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext, suppress
@@ -24,6 +25,8 @@ from gateway.store.claims import Claims, FileLocks, ServerLocks
 T = TypeVar("T")
 
 BUSY_SECONDS: Final = 5.0
+#: What must be free for a transaction and its journal.
+_SPARE_BYTES: Final = 262_144
 
 #: What drivers say, and what that means to the person on call.
 _CAUSES: Final = (
@@ -105,6 +108,21 @@ class Store:
             except (SQLAlchemyError, OSError) as error:
                 raise _unavailable(error) from error
             yield
+
+    def check_space(self) -> None:
+        """Look whether there is room for a handshake where an SQLite database lies.
+
+        Raises:
+            StoreUnavailableError: there isn't.
+        """
+        if not self.is_sqlite or not self.url.database:
+            return
+        try:
+            disk = os.statvfs(Path(self.url.database).absolute().parent)
+        except OSError as error:
+            raise _unavailable(error) from error
+        if disk.f_bavail * disk.f_frsize < _SPARE_BYTES:
+            raise StoreUnavailableError("the disk is full", remedy="Free space where the database lies")
 
     async def close(self) -> None:
         """Let transactions under way end, then close every connection."""
@@ -191,6 +209,10 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _unavailable(error: Exception) -> StoreUnavailableError:
+    if isinstance(error, ConnectionError | TimeoutError | socket.gaierror):
+        return StoreUnavailableError(
+            "the database server can't be reached", remedy="Check that it runs, and the address in `database`"
+        )
     said = str(error.orig if isinstance(error, DBAPIError) else error).lower()
     for mark, cause, remedy in _CAUSES:
         if mark in said:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, and_, insert, select, update
 
+from gateway.ocpi.errors import OperatorError
 from gateway.ocpi.vocabulary import TokenKind, TokenState
 from gateway.store import tables
 from gateway.store.records import binding_of
@@ -84,6 +85,32 @@ def add_pending(
         .order_by(_table.c.created_at.desc(), _table.c.id)
     ).scalars()
     _revoke_rows(connection, list(earlier)[_MAX_PENDING - 1 :], now=now, by="replaced")
+
+
+def add_live(connection: Connection, vault: Vault, *, partner_id: int, token: str, now: datetime) -> None:
+    """Store a token that the partner uses already; every other of its tokens dies.
+
+    Raises:
+        OperatorError: the token is, or was, one that we know: it would be two partners'.
+    """
+    known = connection.execute(select(_table.c.id).where(_table.c.digest == vault.digest(token))).first()
+    if known is not None:
+        raise OperatorError(
+            "the token by which the partner is to call us is known here already",
+            remedy="Each partner needs a token of its own; see `ocpi-gateway partner list`",
+        )
+    revoke(connection, partner_id, now=now, by="replaced")
+    _insert(
+        connection,
+        vault,
+        partner_id=partner_id,
+        token=token,
+        kind=TokenKind.CREDENTIALS,
+        state=TokenState.ACTIVE,
+        provable=True,
+        now=now,
+        expires_at=None,
+    )
 
 
 def pending_token(connection: Connection, vault: Vault, *, partner_id: int, now: datetime) -> str | None:

@@ -2,8 +2,9 @@
 
 import secrets
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, and_, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, insert, or_, select, update
 
 from gateway.ocpi.vocabulary import TokenKind
 from gateway.store import tables
@@ -36,7 +37,7 @@ def replace(connection: Connection, vault: Vault, *, partner_id: int, token: str
     While a former one is kept, the present one is unproved: it goes, and the former stays, however often a PUT is
     repeated (handshake.md, RU7 and I1). A token that is known already is written anew and replaces nothing else.
     """
-    of_partner = and_(_table.c.partner_id == partner_id, _table.c.kind == TokenKind.CREDENTIALS)
+    of_partner = _of(partner_id)
     former = connection.execute(select(_table.c.id).where(of_partner, _table.c.state == PREVIOUS)).first()
     goes = _table.c.fingerprint == vault.fingerprint(token)
     if former is not None:
@@ -46,23 +47,44 @@ def replace(connection: Connection, vault: Vault, *, partner_id: int, token: str
     _insert(connection, vault, partner_id=partner_id, token=token, kind=TokenKind.CREDENTIALS, now=now)
 
 
-def forget_previous(connection: Connection, vault: Vault, partner_id: int, accepted_token: str) -> bool:
+def accepted(connection: Connection, vault: Vault, partner_id: int, token: str) -> bool:
     """This token has worked: if it is the present one, the one before is never used again (handshake.md, I8).
 
     Returns:
-        Whether one was forgotten.
+        Whether that is new: it is its first success, or follows a refusal.
     """
-    of_partner = and_(_table.c.partner_id == partner_id, _table.c.kind == TokenKind.CREDENTIALS)
-    present = connection.execute(select(_table.c.fingerprint).where(of_partner, _table.c.state == ACTIVE)).scalar()
-    if present != vault.fingerprint(accepted_token):
+    present = _present(connection, partner_id)
+    if present is None or present.fingerprint != vault.fingerprint(token):
         return False
-    forgotten = connection.execute(delete(_table).where(of_partner, _table.c.state == PREVIOUS))
-    return forgotten.rowcount > 0
+    forgotten = connection.execute(delete(_table).where(_of(partner_id), _table.c.state == PREVIOUS))
+    if present.proved and not present.refusals and not forgotten.rowcount:
+        return False
+    connection.execute(update(_table).where(_table.c.id == present.id).values(proved=True, refusals=0))
+    return True
+
+
+def refused(connection: Connection, vault: Vault, partner_id: int, token: str) -> int | None:
+    """This token was refused: gives how often in a row, or None where it isn't the present one any more."""
+    present = _present(connection, partner_id)
+    if present is None or present.fingerprint != vault.fingerprint(token):
+        return None
+    refusals: int = present.refusals + 1
+    connection.execute(update(_table).where(_table.c.id == present.id).values(refusals=refusals))
+    return refusals
 
 
 def forget(connection: Connection, partner_id: int, *kinds: TokenKind) -> None:
     """Drop tokens of these kinds."""
     connection.execute(delete(_table).where(_table.c.partner_id == partner_id, _table.c.kind.in_(kinds)))
+
+
+def _of(partner_id: int) -> ColumnElement[bool]:
+    return and_(_table.c.partner_id == partner_id, _table.c.kind == TokenKind.CREDENTIALS)
+
+
+def _present(connection: Connection, partner_id: int) -> Row[Any] | None:
+    """The token we call the partner with now."""
+    return connection.execute(select(_table).where(_of(partner_id), _table.c.state == ACTIVE)).first()
 
 
 def _insert(

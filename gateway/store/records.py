@@ -45,12 +45,19 @@ class InboundToken:
 
 @dataclass(frozen=True, slots=True)
 class OutboundToken:
-    """A token by which we call a partner, without the token itself."""
+    """A token by which we call a partner, without the token itself.
+
+    Attributes:
+        proved: it has worked once.
+        refusals: how often in a row it was refused since.
+    """
 
     kind: TokenKind
     state: str
     fingerprint: str
     created_at: datetime
+    proved: bool
+    refusals: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,11 @@ class PartnerRecord:
 
     Attributes:
         broken: why its outbound token can't be read; it then can't be called, and everything else goes on.
+        failures: how often in a row what we want of the partner (a rotation, an unregistration) failed.
+        retry_at: when that is to be tried again.
+        checked_at: when its front was last looked at.
+        unreachable: why that failed; empty where it didn't.
+        drift: how what it offers differs from what we have noted: `+` new, `-` gone.
     """
 
     partner: Partner
@@ -68,6 +80,11 @@ class PartnerRecord:
     created_at: datetime | None = None
     registered_at: datetime | None = None
     broken: str = ""
+    failures: int = 0
+    retry_at: datetime | None = None
+    checked_at: datetime | None = None
+    unreachable: str = ""
+    drift: tuple[str, ...] = ()
 
 
 def current_revision(connection: Connection) -> int:
@@ -126,16 +143,21 @@ def _record(
         tokens = _unsealed(row.id, outbound, vault)
     except WrongKeyError as error:
         tokens, broken = {}, str(error)
+    known = tuple(map(_outbound, outbound))
+    active = next((one for one in known if one.kind is TokenKind.CREDENTIALS and one.state == ACTIVE), None)
     return PartnerRecord(
-        _partner(row, roles, endpoints, tokens),
+        _partner(row, roles, endpoints, tokens=tokens, active=active),
         tuple(_inbound(token) for token in inbound),
-        tuple(
-            OutboundToken(TokenKind(token.kind), token.state, token.fingerprint, token.created_at) for token in outbound
-        ),
+        known,
         row.note or "",
         row.created_at,
         row.registered_at,
         broken,
+        row.failures,
+        row.retry_at,
+        row.checked_at,
+        row.unreachable or "",
+        tuple(row.drift or ()),
     )
 
 
@@ -170,7 +192,12 @@ def _children(
 
 
 def _partner(
-    row: Row[Any], roles: Sequence[Row[Any]], endpoints: Sequence[Row[Any]], tokens: Mapping[str, str]
+    row: Row[Any],
+    roles: Sequence[Row[Any]],
+    endpoints: Sequence[Row[Any]],
+    *,
+    tokens: Mapping[str, str],
+    active: OutboundToken | None,
 ) -> Partner:
     return Partner(
         id=row.id,
@@ -190,9 +217,17 @@ def _partner(
         invitation=Invitation(
             tuple((Party.parse(name), role) for name, role in row.invited_roles), frozenset(row.invited_hosts)
         ),
+        leaving=row.leaving,
         outbound_token=tokens.get(ACTIVE),
+        outbound_since=active.created_at if active else None,
+        outbound_proved=active.proved if active else True,
+        outbound_refusals=active.refusals if active else 0,
         previous_outbound_token=tokens.get(PREVIOUS),
     )
+
+
+def _outbound(row: Row[Any]) -> OutboundToken:
+    return OutboundToken(TokenKind(row.kind), row.state, row.fingerprint, row.created_at, row.proved, row.refusals)
 
 
 def _inbound(row: Row[Any]) -> InboundToken:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    false,
 )
 
 
@@ -89,6 +90,12 @@ partner = Table(
     Column("note", Text),
     Column("created_at", UtcDateTime, nullable=False),
     Column("registered_at", UtcDateTime),
+    Column("leaving", Boolean, nullable=False, server_default=false()),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("retry_at", UtcDateTime),
+    Column("checked_at", UtcDateTime),
+    Column("unreachable", Text),
+    Column("drift", JSON),
 )
 
 #: A party belongs to one partner (ocpi/ocpi#284): the primary key says so.
@@ -151,6 +158,8 @@ outbound_token = Table(
     Column("sealed", LargeBinary, nullable=False),
     Column("seal_key", String(16), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("proved", Boolean, nullable=False, server_default=false()),
+    Column("refusals", Integer, nullable=False, server_default="0"),
 )
 
 #: Original `response_url`s behind the unguessable ids that we hand out instead.

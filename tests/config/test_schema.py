@@ -18,6 +18,7 @@ def test_every_key_that_is_not_required_has_a_default_or_may_be_absent():
     assert absent == {
         "parties[].business_details.website",
         "parties[].business_details.logo.thumbnail",
+        "partners.<name>.rotation",
         "parties[].business_details.logo.width",
         "parties[].business_details.logo.height",
         "backend.modules.<name>.path",

@@ -87,7 +87,7 @@ class Gateway:
         self.url = f"https://{host}"
         self.versions_url = f"{self.url}/ocpi/versions"
         self.credentials_url = f"{self.url}/ocpi/2.2.1/credentials"
-        self.outcomes, self.progress, self.loses_answers = [], [], False
+        self.outcomes, self.progress, self.steps, self.loses_answers = [], [], [], False
         self.registrar = Registrar(
             store=store,
             vault=vault,
@@ -100,8 +100,9 @@ class Gateway:
             ),
             fetcher=lambda _name: self._fetch,
             lifetimes=Lifetimes(),
-            on_outcome=lambda role, outcome, partner, _reason: self.outcomes.append((role, outcome, partner)),
+            on_outcome=lambda ending: self.outcomes.append((ending.role, ending.outcome, ending.partner)),
             allowed_hosts=options.get("allowed_hosts", {}),
+            token_form_of=lambda _name: options.get("token_form"),
             save_again_after_seconds=(0, 0),
         )
         self.responder = Responder(
@@ -109,6 +110,7 @@ class Gateway:
             public_url=self.url,
             modules=(("locations", InterfaceRole.SENDER), ("tokens", InterfaceRole.RECEIVER)),
             answer_http_status=lambda _name: options.get("answer_http_status", 200),
+            on_step=lambda _partner, step, outcome: self.steps.append((step, outcome)),
         )
         self.operations = Operations(self.registrar, actor="cli")
         self.directory = Directory(store, vault)

@@ -10,7 +10,7 @@ from gateway.ocpi.errors import OperatorError
 from gateway.ocpi.flow import HandshakeError
 from gateway.ocpi.party import Party
 from gateway.ocpi.vocabulary import PartnerState
-from gateway.store.changes import UnknownPartnerError
+from gateway.store.notes import UnknownPartnerError
 from tests.handshake.rig import reply, token_in
 from tests.ocpi.dialogue import (
     CREDENTIALS_URL,

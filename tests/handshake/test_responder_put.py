@@ -128,7 +128,7 @@ class TestPutFaults:
 
         async def meanwhile(_request):
             def work(ledger):
-                ledger.outbound_proved(ledger.partner("acme"), accepted_token=NEXT_OUTBOUND_TOKEN)
+                ledger.outbound_accepted(ledger.partner("acme"), NEXT_OUTBOUND_TOKEN)
 
             await other.registrar.write("gateway", work)
             assert await other.opens(fresh)

@@ -29,6 +29,11 @@ CHANGES = {
         lifecycle.Rotating("the-inbound-secret"),
         lifecycle.Rotated(THEIRS, FOUND, "the-inbound-secret"),
         lifecycle.HalfOpened("why", "the-inbound-secret"),
+        lifecycle.Recovered(),
+        lifecycle.Refreshed(FOUND),
+        lifecycle.Imported(THEIRS, FOUND, "the-inbound-secret"),
+        lifecycle.Leaving(),
+        lifecycle.Stayed(),
         lifecycle.Unregistered(),
         lifecycle.Revoked(),
     )

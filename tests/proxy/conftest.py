@@ -52,6 +52,22 @@ MODULES = {
 }
 
 
+class Noted:
+    """Notes what answers show about outbound tokens, and falls back as long as there is something to fall back to."""
+
+    def __init__(self):
+        self.findings = []
+
+    def fallback(self, partner):
+        return partner.previous_outbound_token
+
+    async def accepted(self, partner):
+        self.findings.append(("accepted", partner.name))
+
+    async def refused(self, partner):
+        self.findings.append(("refused", partner.name))
+
+
 class Rig:
     """A gateway's traffic path with everything around it; the tests change what they are about."""
 
@@ -62,7 +78,7 @@ class Rig:
         self.now = NOW
         self.calls = []
         self.failures = []
-        self.proved = []
+        self.standing = Noted()
         self.settings = {}
         self.public_port = self.private_port = 0
 
@@ -110,12 +126,7 @@ class Rig:
         config = load_text(json.dumps(document), source="test", environ={}).config
         common = {"config": config, "store": self.store, "vault": self.vault, "clock": self.clock}
         self.ingress = Ingress(client=self.to_backend, policy=self.policy, **common)
-        self.egress = Egress(
-            client=self.to_partner, directory=self.directory, on_outbound_proved=self._note_proof, **common
-        )
-
-    async def _note_proof(self, partner):
-        self.proved.append(partner.name)
+        self.egress = Egress(client=self.to_partner, directory=self.directory, standing=self.standing, **common)
 
     async def register(
         self,

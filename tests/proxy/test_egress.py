@@ -8,7 +8,7 @@ import pytest
 from gateway.net.address import AddressPolicy
 from gateway.net.client import partner_client
 from gateway.ocpi.errors import Fault
-from gateway.ocpi.lifecycle import Revoked, Unregistered
+from gateway.ocpi.lifecycle import Leaving, Revoked, Unregistered
 from gateway.ocpi.partner import Endpoint
 from gateway.ocpi.vocabulary import InterfaceRole, TokenForm
 from tests.proxy import wire
@@ -335,18 +335,75 @@ async def test_a_partner_that_the_address_policy_forbids_is_not_called_and_the_o
     assert rig.partner.connections == 0
 
 
-@pytest.mark.parametrize(("http_status", "proved"), [(200, ["acme"]), (201, ["acme"]), (401, []), (404, []), (500, [])])
-async def test_the_first_success_with_a_new_token_is_reported(rig, http_status, proved):
-    await rig.renew(token="the-next-outbound-token")
+ACCEPTED, REFUSED = ("accepted", "acme"), ("refused", "acme")
+
+
+@pytest.mark.parametrize(
+    ("http_status", "findings"),
+    [(200, [ACCEPTED]), (201, [ACCEPTED]), (401, [REFUSED]), (403, []), (404, []), (500, [])],
+)
+async def test_what_an_answer_shows_about_our_token_is_told(rig, http_status, findings):
     rig.partner.answers.append(wire.answer(http_status))
-    await rig.egress_request("GET", "/partners/acme/sender/tokens")
-    assert rig.partner.last.one("Authorization") == token_header(token="the-next-outbound-token")
-    assert rig.proved == proved
+    answer = await rig.egress_request("GET", "/partners/acme/sender/tokens")
+    assert answer.http_status == http_status
+    assert rig.standing.findings == findings
 
 
-async def test_a_success_is_not_reported_while_there_is_no_former_token(rig):
-    await rig.egress_request("GET", "/partners/acme/sender/tokens")
-    assert rig.proved == []
+class TestFallingBack:
+    """handshake.md, RU7 and SU4: a new token that is refused is replaced by the former one, once a call."""
+
+    NEXT = token_header(token="the-next-outbound-token")
+
+    async def call(self, rig, method="GET", *headers, body=b""):
+        answer = await rig.egress_request(method, "/partners/acme/sender/tokens", *headers, body=body)
+        return answer, [request.one("Authorization") for request in rig.partner.requests]
+
+    async def test_the_new_token_goes_first_and_alone_where_it_is_accepted(self, rig):
+        await rig.renew(token="the-next-outbound-token")
+        assert (await self.call(rig))[1] == [self.NEXT]
+        assert rig.standing.findings == [ACCEPTED]
+
+    async def test_a_refused_new_token_is_followed_by_the_former_one(self, rig):
+        await rig.renew(token="the-next-outbound-token")
+        rig.partner.answers.extend([wire.answer(401), wire.answer(200)])
+        answer, presented = await self.call(rig)
+        assert answer.http_status == 200
+        assert presented == [self.NEXT, token_header()]
+        assert rig.standing.findings == [REFUSED]
+        assert "refused its new token" in rig.call.reason
+
+    async def test_a_body_is_sent_again_byte_for_byte(self, rig):
+        await rig.renew(token="the-next-outbound-token")
+        rig.partner.answers.extend([wire.answer(401), wire.answer(200)])
+        await self.call(rig, "PUT", body=b'{"number": 1.10}')
+        assert [request.body for request in rig.partner.requests] == [b'{"number": 1.10}'] * 2
+
+    async def test_where_both_are_refused_the_answer_is_the_partners_and_nothing_goes_out_a_third_time(self, rig):
+        await rig.renew(token="the-next-outbound-token")
+        rig.partner.answers.extend([wire.answer(401), wire.answer(401)])
+        answer, presented = await self.call(rig)
+        assert answer.http_status == 401
+        assert len(presented) == 2
+
+    async def test_a_body_too_large_to_be_kept_goes_out_once(self, rig):
+        await rig.renew(token="the-next-outbound-token")
+        rig.partner.answers.append(wire.answer(401))
+        answer, presented = await self.call(rig, "PUT", body=b"x" * 70_000)
+        assert answer.http_status == 401
+        assert presented == [self.NEXT]
+        assert rig.standing.findings == [REFUSED]
+
+    async def test_without_a_former_token_there_is_no_second_request(self, rig):
+        rig.partner.answers.append(wire.answer(401))
+        assert len((await self.call(rig))[1]) == 1
+
+
+async def test_a_partner_that_we_are_leaving_is_not_called(rig):
+    await rig.change(lambda ledger: ledger.apply(ledger.partner("acme"), Leaving()))
+    answer = await rig.egress_request("GET", "/partners/acme/sender/tokens")
+    assert envelope(answer) == (409, 4003)
+    assert "being unregistered" in says(answer)
+    assert rig.partner.requests == []
 
 
 async def test_the_record_of_a_call_says_whom_it_reached(rig):

@@ -21,7 +21,7 @@ ABC, XYZ = Party("DE", "ABC"), Party("DE", "XYZ")
 
 
 def accepted(ledger, accepted_token):
-    ledger.outbound_proved(ledger.partner("acme"), accepted_token=accepted_token)
+    ledger.outbound_accepted(ledger.partner("acme"), accepted_token)
 
 
 class TestInviting:

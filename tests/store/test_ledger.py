@@ -13,7 +13,8 @@ from gateway.ocpi.errors import GatewayError, OperatorError, PartnerError
 from gateway.ocpi.partner import Manners
 from gateway.store import tables
 from gateway.store.audit import ACTIONS
-from gateway.store.changes import ConcurrentChangeError, Ledger, UnknownPartnerError
+from gateway.store.changes import ConcurrentChangeError, Ledger
+from gateway.store.notes import UnknownPartnerError
 from gateway.store.records import read_changed
 from tests.store.books import FOUND, VERSIONS_URL, theirs
 
@@ -47,10 +48,8 @@ class TestTheTrail:
                 "handshake failed",
             ),
             (
-                lambda: books.do(
-                    lambda ledger: ledger.outbound_proved(ledger.partner("acme"), accepted_token="token-e")
-                ),
-                "new outbound token accepted",
+                lambda: books.do(lambda ledger: ledger.outbound_accepted(ledger.partner("acme"), "token-e")),
+                "outbound token accepted",
             ),
             (lambda: books.apply("acme", lifecycle.Unregistered()), "unregistered"),
             (lambda: books.apply("acme", lifecycle.Revoked()), "revoked"),

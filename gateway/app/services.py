@@ -1,0 +1,188 @@
+"""Everything that serves, built on a foundation and handed to one another; nothing here listens yet.
+
+foundation → partners in memory → handshake ─┐
+                                  traffic    ├→ what each listener answers with
+                                  watch     ─┘
+"""
+
+import time
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Final
+
+from structlog.typing import FilteringBoundLogger as Logger
+
+from gateway.admin.status import Readiness, StatusPages
+from gateway.app import outcomes
+from gateway.app.foundation import Foundation, address_policy, handshake_client, make_registrar
+from gateway.app.public import PublicFront
+from gateway.app.surface import CallHandler, Surface
+from gateway.app.watch import Watch
+from gateway.handshake.initiator import Initiator
+from gateway.handshake.inspector import Inspector
+from gateway.handshake.registrar import Registrar
+from gateway.handshake.responder import Responder
+from gateway.handshake.standing import Standing
+from gateway.handshake.upkeep import Schedule, Upkeep
+from gateway.net.client import backend_client, partner_client
+from gateway.net.server import Handler
+from gateway.observe.access import CallLog
+from gateway.observe.call import Direction
+from gateway.observe.events import Event
+from gateway.observe.metrics import CONTENT_TYPE, Metrics
+from gateway.proxy.egress import Egress
+from gateway.proxy.ingress import Ingress
+from gateway.store.directory import Directory
+from gateway.store.engine import StoreUnavailableError
+from gateway.store.gatekeeper import Gatekeeper, Refusal
+
+#: Who acts where the gateway does so by itself, in the audit trail.
+_ACTOR: Final = "gateway"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What runs, and what the listeners answer with."""
+
+    readiness: Readiness
+    watch: Watch
+    upkeep: Upkeep
+    status: Handler
+    private: Handler
+    public: Handler
+
+
+async def make_services(foundation: Foundation, log: Logger, stack: AsyncExitStack) -> Services:
+    """Build everything; what has to be closed is put on the stack. Has to be called in a running event loop."""
+    config, clock = foundation.config, foundation.clock
+    metrics = Metrics(clock=clock, modules=config.backend.modules, auth_reasons=[each.value for each in Refusal])
+    tell = outcomes.teller(metrics, log)
+    readiness = Readiness()
+    directory = Directory(foundation.store, foundation.vault)
+    registrar = make_registrar(foundation, await stack.enter_async_context(handshake_client(config)), on_outcome=tell)
+    watch = Watch(
+        config,
+        foundation.store,
+        directory,
+        readiness=readiness,
+        metrics=metrics,
+        log=log,
+        on_look=outcomes.Elsewhere(foundation.store, tell).look,
+    )
+    upkeep = _upkeep(foundation, directory, registrar, log)
+    public = await _public_front(foundation, directory, registrar, log, stack)
+    egress = await _egress(foundation, directory, _standing(directory, registrar, log), stack)
+    calls = CallLog(logger=log, metrics=metrics, monotonic=time.monotonic)
+
+    def surface(handler: CallHandler, direction: Direction) -> Handler:
+        return Surface(handler, direction=direction, clock=clock, calls=calls, metrics=metrics, log=log)
+
+    return Services(
+        readiness,
+        watch,
+        upkeep,
+        StatusPages(readiness=readiness, metrics=metrics.render, metrics_content_type=CONTENT_TYPE, clock=clock),
+        surface(egress.handle, Direction.EGRESS),
+        surface(public.handle, Direction.INGRESS),
+    )
+
+
+async def _public_front(
+    foundation: Foundation, directory: Directory, registrar: Registrar, log: Logger, stack: AsyncExitStack
+) -> PublicFront:
+    config, clock = foundation.config, foundation.clock
+    client = backend_client(
+        connect_seconds=config.timeouts.backend_connect_seconds,
+        answer_seconds=config.timeouts.backend_answer_seconds,
+        header_bytes=config.limits.header_bytes,
+    )
+    ingress = Ingress(
+        config=config,
+        client=await stack.enter_async_context(client),
+        policy=address_policy(config),
+        store=foundation.store,
+        vault=foundation.vault,
+        clock=clock,
+    )
+    gatekeeper = Gatekeeper(
+        foundation.store,
+        foundation.vault,
+        directory,
+        clock=clock,
+        looks_per_second=config.limits.unknown_token_refreshes_per_second,
+        tombstone=config.tokens.tombstone,
+    )
+    responder = Responder(
+        registrar,
+        public_url=config.public_url,
+        modules=config.backend.interfaces,
+        answer_http_status=lambda name: config.partner(name).credentials_http_status,
+        on_step=lambda partner, step, outcome: log.info(
+            Event.HANDSHAKE_STEP, partner=partner, step=step, outcome=outcome
+        ),
+    )
+    return PublicFront(
+        config,
+        gatekeeper=gatekeeper,
+        directory=directory,
+        responder=responder,
+        ingress=ingress,
+        clock=clock,
+        log=log,
+    )
+
+
+def _upkeep(foundation: Foundation, directory: Directory, registrar: Registrar, log: Logger) -> Upkeep:
+    config = foundation.config
+
+    def on_reminder(partner: str) -> None:
+        log.warning(Event.ROTATION_DUE, partner=partner)
+
+    return Upkeep(
+        Initiator(registrar, actor=_ACTOR),
+        Inspector(registrar, actor=_ACTOR),
+        Schedule(
+            rotate_every=config.rotation.every,
+            rotation=lambda name: config.partner(name).rotation or config.rotation.mode,
+            look_every=config.partner_check.every,
+            looks=lambda name: config.partner_check.enabled and config.partner(name).check,
+        ),
+        records=directory.records,
+        clock=foundation.clock,
+        on_reminder=on_reminder,
+    )
+
+
+def _standing(directory: Directory, registrar: Registrar, log: Logger) -> Standing:
+    def on_alarm(partner: str, reason: str) -> None:
+        log.error(Event.PARTNER_HALF_OPEN, partner=partner, reason=reason)
+
+    def on_failure(error: StoreUnavailableError) -> None:
+        log.warning(Event.STORE_FAILED, doing="noting how a partner's token fared", reason=str(error))
+
+    return Standing(
+        registrar,
+        refresh=directory.refresh,
+        on_alarm=on_alarm,
+        on_failure=on_failure,
+    )
+
+
+async def _egress(foundation: Foundation, directory: Directory, standing: Standing, stack: AsyncExitStack) -> Egress:
+    config, timeouts = foundation.config, foundation.config.timeouts
+    client = partner_client(
+        address_policy(config),
+        connect_seconds=timeouts.partner_connect_seconds,
+        answer_seconds=timeouts.partner_answer_seconds,
+        header_bytes=config.limits.header_bytes,
+        ca_file=config.outbound.ca_file,
+    )
+    return Egress(
+        config=config,
+        client=await stack.enter_async_context(client),
+        store=foundation.store,
+        vault=foundation.vault,
+        directory=directory,
+        clock=foundation.clock,
+        standing=standing,
+    )
