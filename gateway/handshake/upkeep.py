@@ -21,7 +21,7 @@ from gateway.handshake.performer import silent
 from gateway.ocpi.errors import GatewayError
 from gateway.ocpi.vocabulary import PartnerState, TokenKind, TokenState
 from gateway.store.claims import UnderWayError
-from gateway.store.records import ACTIVE, PartnerRecord
+from gateway.store.records import PartnerRecord
 
 _AT_ONCE = 4
 _AT_A_STRETCH = 200
@@ -63,19 +63,10 @@ class Schedule:
         return now >= since + self.look_every * (1 + _share(record.partner.name, since))
 
     def _renewal(self, record: PartnerRecord) -> datetime:
-        """When the tokens are to be renewed: the older of the two counts."""
-        born = [
-            token.created_at
-            for token in record.inbound_tokens
-            if token.kind is TokenKind.CREDENTIALS and token.state is TokenState.ACTIVE
-        ] + [
-            token.created_at
-            for token in record.outbound_tokens
-            if token.kind is TokenKind.CREDENTIALS and token.state == ACTIVE
-        ]
-        if not born:
+        """When the tokens are to be renewed. A PUT renews both; ours counts only once it was used, theirs at once."""
+        since = record.partner.outbound_since
+        if since is None:
             return _NEVER
-        since = min(born)
         return since + self.rotate_every * (1 + _share(record.partner.name, since))
 
 

@@ -82,7 +82,7 @@ TABLE: Final = (
         "ocpi_gateway_rotation_failures_total",
         Counter,
         ("partner",),
-        "Rotations of ours that failed; no token was lost.",
+        "Rotations of ours that failed.",
     ),
     Definition("ocpi_gateway_build_info", Gauge, ("version", "python"), "1; the labels say what runs."),
 )

@@ -84,7 +84,7 @@ class Offer:
 
 
 #: Addresses of private networks and of this machine, as a text may hold them.
-_PRIVATE_ADDRESS = r"(?<![\d.])(?:10|127|192\.168|172\.(?:1[6-9]|2\d|3[01]))(?:\.\d{1,3}){2,3}(?![\d.])"
+_PRIVATE_ADDRESS = r"(?<![\d.])(?:(?:10|127)\.\d{1,3}|192\.168|172\.(?:1[6-9]|2\d|3[01]))\.\d{1,3}\.\d{1,3}(?![\d.])"
 
 
 def _address_pattern(host: str, netloc: str) -> str:

@@ -114,11 +114,18 @@ async def test_patch_of_credentials_is_405(gateway, registered):
     assert (http_status, headers["Allow"]) == (405, "GET, POST, PUT, DELETE")
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"nonsense", b'{"token":1,"token":2}', b'{"a":NaN}', b"\xff"])
-async def test_a_body_that_is_not_a_json_object_is_400_with_2001(gateway, invited, body):
+@pytest.mark.parametrize("body", [b"", b"{", b"nonsense", b'{"token":1,"token":2}', b'{"a":NaN}', b"\xff"])
+async def test_a_body_that_is_not_json_is_400_with_2001(gateway, invited, body):
     answer = await invited.call("POST", gateway.credentials_url, token=invited.token_a, body=body)
 
     assert words(answer) == (400, 2001)
+
+
+@pytest.mark.parametrize("body", [b"[]", b'"text"', b"3", b"null"])
+async def test_a_body_of_json_that_is_no_object_is_200_with_2001(gateway, invited, body):
+    answer = await invited.call("POST", gateway.credentials_url, token=invited.token_a, body=body)
+
+    assert words(answer) == (200, 2001)
 
 
 async def test_wrong_credentials_are_200_with_2001_naming_each_field(gateway, invited):

@@ -11,7 +11,8 @@ LONG = "a-partner-with-a-name-that-is-longer-than-the-narrow-terminal-of-this-te
 
 
 def partner_named(name):
-    return {"name": name, "state": "REGISTERED", "suspended": False, "leaving": False, "version": "2.2.1", "parties": ["DE-ABC"]}
+    state = {"state": "REGISTERED", "suspended": False, "leaving": False}
+    return {"name": name, **state, "version": "2.2.1", "parties": ["DE-ABC"]}
 
 
 @contextmanager

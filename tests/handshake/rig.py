@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from gateway.handshake.inspector import Inspector
 from gateway.handshake.operations import Operations
 from gateway.handshake.registrar import Registrar
 from gateway.handshake.responder import Responder
@@ -113,6 +114,7 @@ class Gateway:
             on_step=lambda _partner, step, outcome: self.steps.append((step, outcome)),
         )
         self.operations = Operations(self.registrar, actor="cli")
+        self.inspector = Inspector(self.registrar, actor="gateway")
         self.directory = Directory(store, vault)
         self.gatekeeper = Gatekeeper(
             store, vault, self.directory, clock=clock, looks_per_second=1000, tombstone=timedelta(hours=24)

@@ -90,7 +90,7 @@ class TestAnswersToTrouble:
         assert said(answer)[:2] == (405, 2000)
         assert answer.headers["allow"] == "GET, POST"
 
-    @pytest.mark.parametrize("body", [b"", b"<xml/>", b"[]", b'{"token":"a","token":"b"}', b'{"a":NaN}', b"\xff"])
+    @pytest.mark.parametrize("body", [b"", b"<xml/>", b'{"token":"a","token":"b"}', b'{"a":NaN}', b"\xff"])
     async def test_a_body_that_is_not_json_is_400(self, gateway, body):
         token = await invited(gateway)
 

@@ -103,7 +103,7 @@ async def test_http_1_0_is_answered_and_closed_although_it_asks_for_more(serving
 
 
 @pytest.mark.parametrize(
-    "head", [b"GET /" + b"a" * 5000 + b" HTTP/1.1\r\n\r\n", GOOD + b"X: " + b"a" * 5000 + b"\r\n\r\n"]
+    "head", [b"GET /" + b"a" * 6000 + b" HTTP/1.1\r\n\r\n", GOOD + b"X: " + b"a" * 5000 + b"\r\n\r\n"]
 )
 async def test_an_overlong_head_gets_431(serving, head):
     async with serving(hello, header_bytes=4000) as server:

@@ -134,7 +134,7 @@ class TestAccepting:
             (["DE-XYZ"], ["DE-ABC"], "the invitation is for DE-XYZ"),
             (["DE-ABC:CPO"], ["DE-ABC"], "the invitation is for DE-ABC:CPO"),
             (["DE-ABC", "DE-XYZ"], ["DE-ABC"], "the invitation is for DE-XYZ"),
-            (["DE-ABC"], ["DE-ABC", "DE-XYZ", "DE-AAA"], "the invitation does not cover DE-AAA, DE-XYZ"),
+            (["DE-ABC"], ["DE-ABC", "DE-XYZ", "DE-AAA"], "the invitation does not cover DE-AAA:EMSP, DE-XYZ:EMSP"),
         ],
     )
     def test_parties_outside_the_invitation_are_2001_before_anything_is_fetched(self, invited, parties, says):
@@ -142,6 +142,14 @@ class TestAccepting:
         refused = accepting(partner=inviting(*invited), presented=presented).is_refused(INVALID, step=READ_CREDENTIALS)
 
         assert says in refused.public_message
+
+    def test_another_role_than_the_invited_one_is_2001_although_the_party_is_invited(self):
+        presented = credentials()
+        presented["roles"].append({**presented["roles"][0], "role": "CPO"})
+        refused = accepting(partner=inviting("DE-ABC:EMSP"), presented=presented).is_refused(INVALID)
+
+        assert refused.public_message == "read credentials: the invitation does not cover DE-ABC:CPO"
+        accepting(partner=inviting("DE-ABC"), presented=presented).expects("GET", VERSIONS_URL, BASE64)
 
     def test_a_party_of_ours_is_2001_whatever_its_role(self):
         presented = credentials(OUTBOUND_TOKEN, VERSIONS_URL, "DE-ABC", "NL-EXA")

@@ -126,9 +126,15 @@ async def test_a_link_that_leads_nowhere_is_left_out(rig, link):
     assert answer.all("Link") == []
 
 
-async def test_a_link_whose_parameters_tell_of_the_backend_is_left_out(rig):
-    answer = await next_page_of(rig, f'<?page=1>; rel=first; anchor="{rig.backend.url}/x", <?page=2>; rel=next')
-    assert next_of(answer) == f"{rig.public_url}/ocpi/2.2.1/sender/locations?page=2"
+async def test_of_a_link_whose_parameters_tell_of_the_backend_only_where_it_leads_and_why_is_kept(rig):
+    answer = await next_page_of(rig, f'<?page=1>; rel="first x"; anchor="{rig.backend.url}/x", <?page=2>; rel=next')
+    here = f"{rig.public_url}/ocpi/2.2.1/sender/locations"
+    assert answer.one("Link") == f'<{here}?page=1>; rel="first x", <{here}?page=2>; rel=next'
+
+
+async def test_a_next_page_is_not_lost_for_a_parameter_that_tells_of_the_backend(rig):
+    answer = await next_page_of(rig, f'<?page=2>; title="{rig.backend.url}"; rel=next')
+    assert answer.one("Link") == f'<{rig.public_url}/ocpi/2.2.1/sender/locations?page=2>; rel="next"'
 
 
 async def test_a_next_page_that_can_not_be_led_back_is_an_error_rather_than_the_end_of_the_list(rig):

@@ -413,8 +413,12 @@ async def test_the_record_of_a_call_says_whom_it_reached(rig):
     assert call.upstream_seconds > 0
 
 
-async def test_a_module_that_nobody_offers_is_not_counted_by_name(rig):
-    await rig.egress_request("GET", "/partners/acme/sender/anything-at-all")
-    assert rig.call.module == ""
+async def test_the_record_of_a_refused_call_says_whom_it_was_for(rig):
+    await rig.change(lambda ledger: ledger.suspend(ledger.partner("acme"), suspended=True))
+    await rig.egress_request("GET", "/partners/acme/sender/tokens")
+    assert (rig.call.partner, rig.call.module, rig.call.interface_role) == ("acme", "tokens", "SENDER")
+
+
+async def test_a_module_that_a_partner_asks_for_and_nobody_offers_is_not_counted_by_name(rig):
     await rig.ingress_request("GET", "/sender/anything-at-all")
     assert rig.call.module == ""

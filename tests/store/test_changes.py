@@ -80,7 +80,7 @@ class TestRegisteringAsReceiver:
         assert partner.outbound_token == "token-b"
         assert record.registered_at == clock()
         assert record.outbound_tokens == (
-            OutboundToken(TokenKind.CREDENTIALS, "active", books.vault.fingerprint("token-b"), clock()),
+            OutboundToken(TokenKind.CREDENTIALS, "active", books.vault.fingerprint("token-b"), clock(), False, 0),
         )
         assert await books.state_of("token-a") == GRACE
         assert await books.state_of("token-c") == PENDING
@@ -269,7 +269,7 @@ class TestRenewing:
         record = await books.record("acme")
 
         assert (record.partner.outbound_token, record.partner.previous_outbound_token) == ("next-b", None)
-        assert (await books.audit())[-1] == ("gateway", "new outbound token accepted")
+        assert (await books.audit())[-1] == ("gateway", "outbound token accepted")
 
     @pytest.mark.parametrize("accepted_token", ["token-b", "next-b"])
     async def test_a_token_that_is_not_the_present_one_or_replaced_none_proves_nothing(self, books, accepted_token):

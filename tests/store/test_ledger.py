@@ -51,7 +51,20 @@ class TestTheTrail:
                 lambda: books.do(lambda ledger: ledger.outbound_accepted(ledger.partner("acme"), "token-e")),
                 "outbound token accepted",
             ),
+            (
+                lambda: books.do(lambda ledger: ledger.outbound_refused(ledger.partner("acme"), "token-e")),
+                "outbound token refused",
+            ),
+            (lambda: books.apply("acme", lifecycle.Recovered()), "recovered"),
+            (lambda: books.apply("acme", lifecycle.Refreshed(FOUND)), "endpoints taken over"),
+            (
+                lambda: books.do(lambda ledger: ledger.looked(ledger.partner("acme"), unreachable="no", drift=None)),
+                "unreachable",
+            ),
+            (lambda: books.apply("acme", lifecycle.Leaving()), "unregistration started"),
+            (lambda: books.apply("acme", lifecycle.Stayed()), "unregistration given up"),
             (lambda: books.apply("acme", lifecycle.Unregistered()), "unregistered"),
+            (lambda: books.apply("acme", lifecycle.Imported(theirs("token-f", "DE-ABC"), FOUND, "c3")), "imported"),
             (lambda: books.apply("acme", lifecycle.Revoked()), "revoked"),
         ]
         for number, (work, action) in enumerate(works, start=1):
@@ -88,7 +101,11 @@ class TestTheTrail:
         await books.do(lambda ledger: ledger.refused(ledger.partner("acme"), PartnerError("no TLS", remedy="Ask them")))
 
         assert (await books.record("acme")).note == "no TLS. Ask them"
-        assert (await books.rows(tables.audit))[-1].detail == {"reason": "no TLS"}
+        assert (await books.rows(tables.audit))[-1].detail == {
+            "reason": "no TLS",
+            "fault": "partner",
+            "what_to_do": "Ask them",
+        }
 
 
 class TestConcurrency:

@@ -3,7 +3,7 @@
 Both libraries call the same six coroutines for every module, and check nothing themselves that isn't asked here: where
 `py-ocpi` is concerned these calls are the only authentication of functional modules.
 """
-# ruff: noqa: A002, ARG002 - the libraries name the parameters, and pass more of them than this peer needs
+# ruff: noqa: A002 - the libraries name the parameters, and pass more of them than this peer needs
 
 import peer_book
 from py_ocpi.core.enums import Action, ModuleID
