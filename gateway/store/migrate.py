@@ -34,7 +34,7 @@ def migrate(connection: Connection) -> tuple[str | None, str]:
     """
     before = schema_of(connection)
     if before != SCHEMA:
-        _upgrade(connection, before)
+        upgrade(connection, SCHEMA)
     return before, SCHEMA
 
 
@@ -46,8 +46,15 @@ def schema_of(connection: Connection) -> str | None:
     return version
 
 
-def _upgrade(connection: Connection, before: str | None) -> None:
-    """Run what is missing. Alembic is loaded only here: it costs every start and every verb half a second."""
+def upgrade(connection: Connection, schema: str) -> None:
+    """Run what is missing up to a schema.
+
+    Alembic is loaded only here: it costs every start and every verb half a second.
+
+    Raises:
+        OperatorError: the database was written by a newer program.
+    """
+    before = schema_of(connection)
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
     from alembic.script import ScriptDirectory  # noqa: PLC0415
@@ -61,4 +68,4 @@ def _upgrade(connection: Connection, before: str | None) -> None:
             f"the database has the schema {before}, which this version of the gateway does not know",
             remedy="It was written by a newer version: start that one, or restore a back-up made before the upgrade",
         )
-    command.upgrade(config, SCHEMA)
+    command.upgrade(config, schema)

@@ -1,4 +1,4 @@
-"""What is known of the tokens we call partners with, intents that are to be resumed, and how partners were last found."""
+"""What is known of the tokens we call partners with, intents to be resumed, and how partners were last found."""
 
 import sqlalchemy as sa
 from alembic import op

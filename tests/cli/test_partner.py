@@ -298,3 +298,49 @@ def test_no_token_is_ever_shown_but_that_of_an_invitation(configured, peer, as_j
     assert len(peer.secrets) >= 8
     assert not TOKEN_PATTERN.search(shown)
     assert not [secret for secret in peer.secrets if secret in shown]
+
+
+def importing(peer, *, outbound="the-live-token-of-the-peer", inbound="our-live-token"):
+    words = ("partner", "import", "acme", "--versions-url", peer.versions_url)
+    return (*words, "--outbound-token", outbound, "--inbound-token", inbound, "--json")
+
+
+def test_a_live_registration_is_imported_without_a_post(configured, peer):
+    document = document_of(configured(*importing(peer), "--party", "DE-ABC:EMSP"))
+
+    assert (document["name"], document["state"], document["parties"]) == ("acme", "REGISTERED", ["DE-ABC"])
+    assert {method for method, _ in peer.requests} == {"GET"}
+
+
+def test_both_tokens_of_an_import_can_come_from_standard_input(configured, peer):
+    words = importing(peer, outbound="-", inbound="-")
+
+    result = configured(*words, "--party", "DE-ABC:EMSP", stdin="their-live-token\nour-live-token\n")
+
+    assert document_of(result)["state"] == "REGISTERED"
+    assert "live-token" not in result.output + result.errors
+
+
+def test_a_party_to_import_needs_its_role(configured, peer):
+    result = configured(*importing(peer), "--party", "DE-ABC")
+
+    assert result.exit_code == 2
+    assert "needs its role" in result.complaint
+
+
+def test_refreshing_takes_over_what_the_partner_offers(registered, peer):
+    document = document_of(registered("partner", "refresh", "acme", "--json"))
+
+    assert document["drift"] == []
+    assert document["checked"].endswith("Z")
+
+
+def test_a_rotation_that_fails_says_that_the_tokens_go_on_working(registered, peer):
+    peer.is_broken = True
+    result = registered("partner", "rotate", "acme")
+
+    assert result.exit_code == 1
+    assert "The present tokens of both sides go on working" in result.errors
+    shown = document_of(registered("partner", "show", "acme", "--json"))
+    assert shown["failures"] == 1
+    assert shown["retry"].endswith("Z")

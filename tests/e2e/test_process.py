@@ -6,6 +6,7 @@ import json
 import signal
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from tests.e2e.rig import BACKEND_AUTHORIZATION, EGRESS_TOKEN, Hold, eventually
@@ -83,6 +84,26 @@ async def test_sigterm_lets_a_request_in_flight_finish(gateway, backend, registe
         assert answer.status == 200
         assert (await answer.json())["data"] == []
     assert await gateway.stop() == 0
+
+
+async def test_requests_cut_by_a_second_signal_are_counted_and_said_to_be_ours(gateway, backend, registered):
+    held = backend.hold("/locations")
+    url = f"{gateway.public_url}/ocpi/2.2.1/sender/locations"
+    request = asyncio.ensure_future(registered.http.get(url, headers=headers_of(registered)))
+    await held.reached.wait()
+
+    gateway.signal(signal.SIGTERM)
+    await gateway.until("closing")
+    gateway.signal(signal.SIGTERM)
+    with pytest.raises(aiohttp.ClientError):
+        await request
+    held.release.set()
+
+    assert await gateway.stop() == 0
+    (told,) = [line for line in gateway.log() if line["event"] == "requests_cut"]
+    assert told["requests"] == 1
+    (record,) = [line for line in gateway.log() if line["event"] == "request" and line.get("module") == "locations"]
+    assert (record["fault"], record["reason"]) == ("operator", "the gateway was stopped before the answer")
 
 
 async def test_a_draining_gateway_says_not_ready_and_still_serves(tmp_path, gateway, backend, registered):

@@ -1,5 +1,8 @@
 """The reference pages come from the tables."""
 
+from pathlib import Path
+
+import gateway
 from gateway.observe.events import Event
 from gateway.observe.metrics import TABLE
 from gateway.observe.reference import FOLDER, main, pages
@@ -22,3 +25,9 @@ def test_check_tells_a_stale_page_from_a_fresh_one(tmp_path, capsys):
 
 def test_the_pages_in_the_project_are_fresh():
     assert main(["--check"], FOLDER) == 0
+
+
+def test_every_event_of_the_table_is_written_somewhere():
+    sources = [path.read_text() for path in Path(gateway.__file__).parent.rglob("*.py")]
+    unused = [event.name for event in Event if not any(f"Event.{event.name}" in source for source in sources)]
+    assert unused == []

@@ -12,7 +12,7 @@ from sqlalchemy import text
 import gateway.store.migrate
 from gateway.ocpi.errors import OperatorError
 from gateway.store.engine import Store
-from gateway.store.migrate import SCHEMA, migrate, migrations_folder
+from gateway.store.migrate import SCHEMA, migrate, migrations_folder, upgrade
 from gateway.store.tables import metadata
 
 
@@ -79,3 +79,38 @@ def test_the_migrations_inside_an_installed_package_go_before_those_of_a_checkou
     (package / "migrations").mkdir()
 
     assert migrations_folder() == package / "migrations"
+
+
+async def test_a_database_of_the_first_schema_is_upgraded_in_place(fresh, tmp_path):
+    """What 0002 adds: tokens without a former one beside them count as proved, others don't."""
+
+    def at_first(connection):
+        upgrade(connection, "0001")
+        token = (
+            "INSERT INTO outbound_token (id, partner_id, kind, state, fingerprint, sealed, seal_key, created_at) "
+            "VALUES (:id, :partner, :kind, :state, 'f', 'x', 'k', '2026-01-01')"
+        )
+        for partner in (1, 2):
+            connection.execute(
+                text(
+                    "INSERT INTO partner (id, name, name_key, state, suspended, revision, token_form, versions_form, "
+                    "invited_roles, invited_hosts, created_at) VALUES (:id, :name, :name, 'REGISTERED', 0, 1, "
+                    "'base64', 'base64', '[]', '[]', '2026-01-01')"
+                ),
+                {"id": partner, "name": f"partner-{partner}"},
+            )
+        for row in (("a", 1, "credentials", "active"), ("b", 2, "credentials", "active")):
+            connection.execute(text(token), dict(zip(("id", "partner", "kind", "state"), row, strict=True)))
+        for row in (("c", 2, "credentials", "previous"), ("d", 1, "invitation", "active")):
+            connection.execute(text(token), dict(zip(("id", "partner", "kind", "state"), row, strict=True)))
+
+    await fresh.write(at_first)
+
+    assert await fresh.write(migrate) == ("0001", SCHEMA)
+
+    def proved(connection):
+        return dict(connection.execute(text("SELECT id, proved FROM outbound_token")).fetchall())
+
+    assert await fresh.read(proved) == {"a": 1, "b": 0, "c": 1, "d": 0}
+    partners = await fresh.read(lambda c: c.execute(text("SELECT leaving, failures, retry_at FROM partner")).fetchall())
+    assert partners == [(0, 0, None)] * 2
