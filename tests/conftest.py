@@ -12,6 +12,7 @@ from gateway.store.engine import Store
 from gateway.store.keys import open_vault
 from gateway.store.migrate import migrate
 from gateway.store.vault import Keyring
+from tests.postgres import Server
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 OPERATOR_KEY = bytes(range(32))
@@ -59,6 +60,14 @@ def _migrated(tmp_path_factory):
 
     asyncio.run(make())
     return path
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory):
+    """A PostgreSQL server of this worker's own."""
+    server = Server(tmp_path_factory.mktemp("postgres"))
+    yield server
+    server.stop()
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -52,6 +52,7 @@ class Watch:
         self._states: dict[int, str] = {}
         self._told_all = False  # what is read first is no change
         self._lost: set[Condition] = set()
+        self._noticed = asyncio.Event()
 
     async def look(self) -> None:
         """Read what changed in the store, and see whether it can be written and every secret in it opens."""
@@ -86,12 +87,18 @@ class Watch:
         else:
             self._found(Condition.BACKEND_REACHABLE, Event.BACKEND_LOST, Event.BACKEND_FOUND)
 
+    async def listen(self) -> None:
+        """Look at once when another gateway tells of a change; without that it is seen at the next look."""
+        with suppress(StoreUnavailableError):  # the look tells of it
+            await self._store.listen(self._noticed.set)
+
     @asynccontextmanager
     async def watching(self, upkeep: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
         """Look, knock and keep up again and again while the block runs."""
         async with asyncio.TaskGroup() as group:
             tasks = [
-                group.create_task(self._again(self.look, self._config.refresh_seconds)),
+                group.create_task(self._again(self.look, self._config.refresh_seconds, sooner=self._noticed)),
+                group.create_task(self._again(self.listen, self._config.refresh_seconds)),
                 group.create_task(self._again(self.knock, _BACKEND_SECONDS)),
                 group.create_task(self._again(upkeep, _UPKEEP_SECONDS)),
             ]
@@ -101,8 +108,14 @@ class Watch:
                 for task in tasks:
                     task.cancel()
 
-    async def _again(self, look: Callable[[], Awaitable[None]], seconds: float) -> None:
-        """Look for ever: whatever a look raises is told once, and must not end the gateway."""
+    async def _again(
+        self, look: Callable[[], Awaitable[None]], seconds: float, *, sooner: asyncio.Event | None = None
+    ) -> None:
+        """Look for ever: whatever a look raises is told once, and must not end the gateway.
+
+        Args:
+            sooner: ends the wait for the next look.
+        """
         told = ""
         while True:
             try:
@@ -112,7 +125,7 @@ class Watch:
                 if told != repr(error):
                     self._log.error(Event.TASK_CRASHED, task=look.__name__, exc_info=error)
                 told = repr(error)
-            await asyncio.sleep(seconds)
+            await _pause(seconds, sooner)
 
     def _found(self, condition: Condition, lost: Event, found: Event, *, reason: str = "") -> None:
         changed = self._readiness.set(condition, ok=not reason, detail=reason)
@@ -144,6 +157,16 @@ class Watch:
                 if outbound.kind is TokenKind.CREDENTIALS and outbound.state == ACTIVE:
                     births[record.partner.name, "outbound"] = outbound.created_at
         self._metrics.set_partners({record.partner.name: record.partner.state for record in records}, births)
+
+
+async def _pause(seconds: float, sooner: asyncio.Event | None) -> None:
+    if sooner is None:
+        await asyncio.sleep(seconds)
+        return
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await sooner.wait()
+    sooner.clear()
 
 
 def _state_of(record: PartnerRecord) -> str:

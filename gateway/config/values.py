@@ -118,7 +118,7 @@ def _check_encryption_key(secret: SecretStr) -> SecretStr:
 
 def _check_database(secret: SecretStr) -> SecretStr:
     url = secret.get_secret_value()
-    if re.fullmatch(r"sqlite:///(?!:memory:)[^\s?#]*[^\s?#/]|postgresql://[^\s/]*/[^\s/]+", url):
+    if re.fullmatch(r"sqlite:///(?!:memory:)[^\s?#]*[^\s?#/]|postgresql://[^\s/]*/[^\s/?]+(\?\S*)?", url):
         return secret
     raise ValueError("must be sqlite:///relative/file.db, sqlite:////absolute/file.db or postgresql://user@host/name")
 

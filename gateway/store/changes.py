@@ -22,7 +22,7 @@ from gateway.ocpi.party import Party
 from gateway.ocpi.timestamps import format_timestamp
 from gateway.ocpi.urls import origin_of
 from gateway.ocpi.vocabulary import PartnerState, TokenForm, TokenKind
-from gateway.store import audit, inbound, outbound, profile, tables
+from gateway.store import audit, inbound, outbound, profile, revision, tables
 from gateway.store.notes import Notes
 from gateway.store.records import ACTIVE, PartnerRecord, read_by_id, read_by_name
 
@@ -76,7 +76,7 @@ class Ledger(Notes):
                 name_key=name.lower(),
                 state=PartnerState.UNREGISTERED,
                 suspended=False,
-                revision=self._advance(),
+                revision=revision.advance(self._connection),
                 token_form=TokenForm.BASE64,
                 versions_form=TokenForm.BASE64,
                 invited_roles=[],
@@ -225,7 +225,7 @@ class Ledger(Notes):
         moved = self._connection.execute(
             update(tables.partner)
             .where(tables.partner.c.id == partner.id, tables.partner.c.revision == partner.revision)
-            .values(state=state, revision=self._advance(), note=None)
+            .values(state=state, revision=revision.advance(self._connection), note=None)
         )
         return moved.rowcount == 1
 

@@ -11,8 +11,9 @@ from typing import Final
 
 from gateway.ocpi.partner import Partner
 from gateway.ocpi.party import Party
+from gateway.store import revision
 from gateway.store.engine import Store
-from gateway.store.records import InboundToken, PartnerRecord, current_revision, read_changed
+from gateway.store.records import InboundToken, PartnerRecord, read_changed
 from gateway.store.vault import Vault
 
 #: The revision before anything was read.
@@ -81,15 +82,15 @@ class Directory:
             StoreUnavailableError: the store can't be read; what is in memory stays.
         """
         async with self._refreshing:
-            revision, changed = await self._store.read(
+            newest, changed = await self._store.read(
                 lambda connection: (
-                    current_revision(connection),
+                    revision.current(connection),
                     read_changed(connection, self._vault, since=self._revision),
                 )
             )
             for record in changed:
                 self._replace(record)
-            self._revision = revision
+            self._revision = newest
 
     def forget_token(self, token: InboundToken) -> None:
         """Never again accept a token in this process, ahead of the store (handshake.md, rule 9)."""

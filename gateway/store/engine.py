@@ -2,24 +2,22 @@
 
 The work of a transaction is an ordinary function on a connection. It can't await anything, so a transaction is never
 open across the network (handshake.md, rule 1). Each has a connection to itself, begins with the write lock where it
-writes, and its commit isn't lost to a cancelled request (hardening.md, T4). SQLite runs with `journal_mode=DELETE` and
-`synchronous=EXTRA` (T5).
+writes, and its commit isn't lost to a cancelled request (hardening.md, T4). `sqlite` and `postgres` say how.
 """
 
 import asyncio
-import os
 import socket
 import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext, suppress
-from pathlib import Path
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, event, make_url
+from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.ocpi.errors import InternalError, OperatorError
+from gateway.ocpi.errors import InternalError
+from gateway.store import postgres, sqlite
 from gateway.store.claims import Claims, FileLocks, ServerLocks
 
 T = TypeVar("T")
@@ -34,6 +32,12 @@ _CAUSES: Final = (
     ("disk i/o", "the disk reports an error", "Check the disk and its mount where the database lies"),
     ("readonly", "the database can't be written", "Make the database file and its folder writable for this user"),
     ("read-only", "the database can't be written", "Make the database file and its folder writable for this user"),
+    ("lock timeout", "the database is locked by another program", "Find who holds it: only gateways may write to it"),
+    ("timeout", "the database answers too slowly", "Check the database server"),
+    ("closed", "the connection to the database was lost", "Check that the database server runs"),
+    ("connection", "the database server can't be reached", "Check that it runs, and the address in `database`"),
+    ("password", "the database server refuses this user", "Check user and password in `database`"),
+    ("does not exist", "there is no such database or user", "Make it, or check the address in `database`"),
     ("locked", "the database is locked by another program", "Find who holds it: only gateways may write to it"),
     ("unable to open", "the database can't be opened", "Check that its folder exists and is writable for this user"),
     ("not a database", "the file is not a database, or damaged", "Restore it from a back-up"),
@@ -60,7 +64,7 @@ class Store:
     def __init__(self, url: str, *, busy_seconds: float = BUSY_SECONDS) -> None:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self._engine = _make_engine(url, busy_seconds)
+        self._engine = _make_engine(self.url, busy_seconds)
         self._file_locks = FileLocks(f"{self.url.database}.claims") if self.is_sqlite and self.url.database else None
         self._claims = Claims(self._file_locks if self.is_sqlite else ServerLocks(self._engine))
         self._transactions: set[asyncio.Future[Any]] = set()
@@ -118,11 +122,24 @@ class Store:
         if not self.is_sqlite or not self.url.database:
             return
         try:
-            disk = os.statvfs(Path(self.url.database).absolute().parent)
+            free = sqlite.free_bytes(self.url.database)
         except OSError as error:
             raise _unavailable(error) from error
-        if disk.f_bavail * disk.f_frsize < _SPARE_BYTES:
+        if free < _SPARE_BYTES:
             raise StoreUnavailableError("the disk is full", remedy="Free space where the database lies")
+
+    async def listen(self, on_change: Callable[[], None]) -> None:
+        """Call back whenever another process told of a change; ends where it can't, and when the connection ends.
+
+        Raises:
+            StoreUnavailableError: the database server can't be reached.
+        """
+        if self.is_sqlite:
+            return
+        try:
+            await postgres.listen(self._engine, on_change)
+        except (SQLAlchemyError, OSError) as error:
+            raise _unavailable(error) from error
 
     async def close(self) -> None:
         """Let transactions under way end, then close every connection."""
@@ -149,63 +166,13 @@ class Store:
             raise _unavailable(error) from error
 
 
-def _make_engine(url: str, busy_seconds: float) -> AsyncEngine:
-    parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite":
-        try:
-            return create_async_engine(
-                parsed.set(drivername="postgresql+asyncpg"), pool_pre_ping=True, hide_parameters=True
-            )
-        except ModuleNotFoundError:
-            raise OperatorError(
-                "PostgreSQL needs the package asyncpg", remedy="Install it: pip install 'ocpi-gateway[postgres]'"
-            ) from None
-    if parsed.database:
-        _make_folder(Path(parsed.database).parent)
-        _try_opening(parsed.database)
-    engine = create_async_engine(
-        parsed.set(drivername="sqlite+aiosqlite"),
-        connect_args={"timeout": busy_seconds, "isolation_level": None},
-        hide_parameters=True,
-    )
-    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-    event.listen(engine.sync_engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _make_folder(folder: Path) -> None:
+def _make_engine(url: URL, busy_seconds: float) -> AsyncEngine:
+    if url.get_backend_name() != "sqlite":
+        return postgres.make_engine(url, busy_seconds=busy_seconds)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OperatorError(
-            f"the folder of the database can't be made: {folder} ({error.strerror})",
-            remedy="Name a folder that this user may write to (database)",
-        ) from None
-
-
-def _try_opening(path: str) -> None:
-    """Open the file once by hand: where that fails, aiosqlite leaves a thread behind that outlives the event loop.
-
-    A new one is made for this user alone; SQLite gives its journals the same mode.
-    """
-    try:
-        with suppress(OSError):  # SQLite says better what is wrong
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        sqlite3.connect(path).close()
+        return sqlite.make_engine(url, busy_seconds=busy_seconds)
     except sqlite3.Error as error:
         raise _unavailable(error) from error
-
-
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    cursor = connection.cursor()
-    for pragma in ("journal_mode=DELETE", "synchronous=EXTRA", "foreign_keys=ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    writing = connection.get_execution_options().get("writing", True)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
 
 def _unavailable(error: Exception) -> StoreUnavailableError:

@@ -12,9 +12,9 @@ from sqlalchemy import Connection, update
 from gateway.ocpi.errors import GatewayError, OperatorError
 from gateway.ocpi.timestamps import EPOCH
 from gateway.ocpi.vocabulary import TokenKind, TokenState
-from gateway.store import audit, inbound, outbound, tables
+from gateway.store import audit, inbound, outbound, revision, tables
 from gateway.store.inbound import Lifetimes
-from gateway.store.records import PartnerRecord, current_revision, read_by_name
+from gateway.store.records import PartnerRecord, read_by_name
 from gateway.store.vault import Vault
 
 
@@ -131,11 +131,7 @@ class Notes:
 
     def _note(self, record: PartnerRecord, **values: Any) -> None:
         """Write values of a partner, and let every process read it again."""
-        self._set(record.partner.id, revision=self._advance(), **values)
-
-    def _advance(self) -> int:
-        self._connection.execute(update(tables.store_state).values(revision=tables.store_state.c.revision + 1))
-        return current_revision(self._connection)
+        self._set(record.partner.id, revision=revision.advance(self._connection), **values)
 
     def _set(self, partner_id: int, **values: Any) -> None:
         self._connection.execute(update(tables.partner).where(tables.partner.c.id == partner_id).values(**values))

@@ -87,12 +87,6 @@ class PartnerRecord:
     drift: tuple[str, ...] = ()
 
 
-def current_revision(connection: Connection) -> int:
-    """The revision of the store: it moves with every change of any partner."""
-    revision: int = connection.execute(select(tables.store_state.c.revision)).scalar_one()
-    return revision
-
-
 def read_changed(connection: Connection, vault: Vault, *, since: int = -1) -> list[PartnerRecord]:
     """Every partner that changed after a revision, ordered by name."""
     changed = select(tables.partner).where(tables.partner.c.revision > since).order_by(tables.partner.c.name_key)

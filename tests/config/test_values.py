@@ -133,6 +133,7 @@ def test_an_egress_token_that_could_never_match_is_refused(text):
         "sqlite:////var/lib/gateway.db",
         "postgresql://u:p@h:5432/d?ssl=require",
         "postgresql:///d",
+        "postgresql://u@/d?host=/run/postgresql",
     ],
 )
 def test_a_database_is_sqlite_or_postgresql(text):

@@ -117,9 +117,9 @@ async def test_a_token_that_was_forgotten_stays_so_although_the_store_still_has_
     assert directory.named("acme").suspended
 
 
-async def test_a_change_of_another_process_is_seen(books, directory, database, keyring, clock):
+async def test_a_change_of_another_process_is_seen(books, directory, address, keyring, clock):
     await directory.refresh()
-    other = Store(f"sqlite:///{database}")
+    other = Store(address)
     try:
         await type(books)(other, books.vault, clock).invite("acme", "token-a")
     finally:
@@ -129,11 +129,10 @@ async def test_a_change_of_another_process_is_seen(books, directory, database, k
     assert directory.named("acme") is not None
 
 
-async def test_a_store_that_fails_leaves_what_is_in_memory(books, directory, database):
+async def test_a_store_that_fails_leaves_what_is_in_memory(books, directory, break_down):
     await books.invite("acme", "token-a")
     await directory.refresh()
-    await books.store.close()
-    database.write_bytes(b"not a database" * 1000)
+    await break_down()
 
     with pytest.raises(StoreUnavailableError):
         await directory.refresh()

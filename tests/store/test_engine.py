@@ -106,6 +106,7 @@ async def test_a_reader_sees_one_state_of_the_database(counting, beside):
     assert before == after
 
 
+@pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
 async def test_every_connection_syncs_fully_and_keeps_no_write_ahead_log(store):
     def pragmas(connection):
         return [

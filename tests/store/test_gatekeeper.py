@@ -172,9 +172,9 @@ async def test_token_b_opens_call_backs_while_our_post_is_open_and_modules_once_
     assert (holder.partner.state, admission) == (PartnerState.HALF_OPEN, Admission.PROVES)
 
 
-async def test_a_token_that_another_process_issued_is_accepted_at_once(books, keeper, directory, database, clock):
+async def test_a_token_that_another_process_issued_is_accepted_at_once(books, keeper, directory, address, clock):
     await directory.refresh()
-    other = Store(f"sqlite:///{database}")
+    other = Store(address)
     try:
         await type(books)(other, books.vault, clock).invite("acme", "token-a")
     finally:
@@ -240,11 +240,10 @@ class TestBudget:
         assert (await keeper.admit(header("token-a"), DISCOVERY))[0].partner.name == "acme"
 
 
-async def test_an_unknown_token_is_refused_although_the_store_fails(books, keeper, directory, database):
+async def test_an_unknown_token_is_refused_although_the_store_fails(books, keeper, directory, break_down):
     await books.register("acme", "DE-ABC", inbound_token="token-c")
     await directory.refresh()
-    await books.store.close()
-    database.write_bytes(b"not a database" * 1000)
+    await break_down()
 
     assert await refusal(keeper, header("another")) == (Refusal.UNKNOWN, "")
     assert (await keeper.admit(header("token-c"), FUNCTIONAL))[1] is Admission.ADMITTED

@@ -145,6 +145,7 @@ class TestConcurrency:
 
 
 class TestSecrets:
+    @pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
     async def test_no_token_lies_in_the_file_in_plain_after_a_whole_life(self, books, database):
         secrets = [f"canary-{name}-{'x' * 20}" for name in ("a1", "c1", "b1", "c2", "b2", "a2", "b3", "c3", "n3", "d3")]
         a1, c1, b1, c2, b2, a2, b3, c3, n3, d3 = secrets
