@@ -29,7 +29,7 @@ from gateway.ocpi.timestamps import Clock
 from gateway.ocpi.versions import newest_first
 from gateway.store.engine import Store
 from gateway.store.inbound import Lifetimes
-from gateway.store.keys import is_new, open_vault
+from gateway.store.keys import is_new, lacks_keys, open_vault
 from gateway.store.migrate import SCHEMA, migrate, schema_of
 from gateway.store.vault import Keyring, Vault
 
@@ -65,7 +65,8 @@ async def open_foundation(config: Config, *, clock: Clock) -> AsyncIterator[Foun
         migrated = (schema, SCHEMA) if schema == SCHEMA else await store.write(migrate)
         new = await store.read(is_new)
         keyring, key_made = read_or_make_keyring(config, database_is_new=new)
-        run = store.write if new else store.read  # verbs that only read need no lock and no writable disk
+        lacking = await store.read(lacks_keys)
+        run = store.write if lacking else store.read  # verbs that only read need no lock and no writable disk
         vault = await run(lambda connection: _vault(connection, keyring, clock))
         yield Foundation(config, clock, store, vault, migrated, key_made)
     finally:

@@ -2,7 +2,7 @@
 
 server     run, demo, validate, healthcheck
 partner    partner invite, register, list, show, suspend, resume, rotate, unregister, revoke
-database   audit, migrate
+database   audit, migrate, key rotate
 offline    key generate, schema, version
 invocation which configuration a call works on, and how verbs reach the services
 options    what may be written after a verb, and how it is read
@@ -38,6 +38,7 @@ app.add_typer(partner.verbs, name="partner")
 app.command()(database.audit)
 app.add_typer(key, name="key")
 key.command()(offline.generate)
+key.command()(database.rotate)
 for _verb in (database.migrate, offline.schema, server.healthcheck, offline.version):
     app.command()(_verb)
 

@@ -72,6 +72,11 @@ class Config(Section):
         description="Base64 of 32 bytes that tokens are encrypted with; `ocpi-gateway key generate` makes one. Without "
         "it a key file is made beside the database. Secret.",
     )
+    former_encryption_keys: tuple[EncryptionKey, ...] = Field(
+        default=(),
+        description="Keys used before, in the same form, until `ocpi-gateway key rotate` has moved everything to "
+        "`encryption_key`. Secret.",
+    )
     partners: dict[PartnerName, PartnerSettings] = Field(
         default_factory=dict, description="What is special about single partners, by partner name."
     )

@@ -14,6 +14,7 @@ from gateway.ocpi.partner import Invitation
 from gateway.ocpi.party import Party
 from gateway.ocpi.timestamps import format_timestamp
 from gateway.store import tables
+from gateway.store.audit import Verdict, verify
 from gateway.store.changes import Ledger
 from gateway.store.records import PartnerRecord, read_changed
 
@@ -125,6 +126,11 @@ class Operations:
         """
         vault = self._registrar.vault
         return await self._registrar.store.read(lambda connection: Ledger.reading(connection, vault).partner(name))
+
+    async def verify_audit(self) -> Verdict:
+        """Look whether the audit trail is as it was written."""
+        vault = self._registrar.vault
+        return await self._registrar.store.read(lambda connection: verify(connection, vault))
 
     async def audit(self, name: str | None) -> list[AuditRow]:
         """The audit trail, oldest first; of one partner or of all."""

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, and_, insert, select, update
 from gateway.ocpi.errors import OperatorError
 from gateway.ocpi.vocabulary import TokenKind, TokenState
 from gateway.store import tables
-from gateway.store.records import binding_of
+from gateway.store.keys import binding_of, seal
 from gateway.store.vault import Sealed, Vault
 
 _table = tables.inbound_token
@@ -239,7 +239,8 @@ def _insert(
 ) -> None:
     row_id = secrets.token_hex(16)
     pending = state is TokenState.PENDING
-    sealed = vault.keyring.seal(token.encode(), binding=binding_of(_table, row_id, partner_id)) if pending else None
+    binding = binding_of(_table, row_id, partner_id)
+    sealed = seal(connection, vault, token.encode(), binding=binding) if pending else None
     connection.execute(
         insert(_table).values(
             id=row_id,

@@ -12,7 +12,7 @@ import gateway
 from gateway.ocpi.errors import OperatorError
 
 #: The schema that this program works with: the newest in `migrations/`, as a test says.
-SCHEMA: Final = "0002"
+SCHEMA: Final = "0003"
 
 _PACKAGE: Final = Path(gateway.__file__).parent
 

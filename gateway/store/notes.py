@@ -139,6 +139,7 @@ class Notes:
     def _audit(self, record: PartnerRecord, action: str, detail: Mapping[str, Any]) -> None:
         audit.add(
             self._connection,
+            self._vault,
             at=self._now,
             actor=self._actor,
             partner=record.partner,

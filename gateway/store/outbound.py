@@ -8,7 +8,8 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, delete, insert, or_
 
 from gateway.ocpi.vocabulary import TokenKind
 from gateway.store import tables
-from gateway.store.records import ACTIVE, PREVIOUS, binding_of
+from gateway.store.keys import binding_of, seal
+from gateway.store.records import ACTIVE, PREVIOUS
 from gateway.store.vault import Sealed, Vault
 
 _table = tables.outbound_token
@@ -91,7 +92,7 @@ def _insert(
     connection: Connection, vault: Vault, *, partner_id: int, token: str, kind: TokenKind, now: datetime
 ) -> None:
     row_id = secrets.token_hex(16)
-    sealed = vault.keyring.seal(token.encode(), binding=binding_of(_table, row_id, partner_id))
+    sealed = seal(connection, vault, token.encode(), binding=binding_of(_table, row_id, partner_id))
     connection.execute(
         insert(_table).values(
             id=row_id,

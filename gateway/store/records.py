@@ -12,6 +12,7 @@ from gateway.ocpi.partner import CredentialsRole, Endpoint, Invitation, Manners,
 from gateway.ocpi.party import Party
 from gateway.ocpi.vocabulary import InterfaceRole, PartnerState, TokenForm, TokenKind, TokenState
 from gateway.store import tables
+from gateway.store.keys import binding_of
 from gateway.store.vault import Sealed, Vault, WrongKeyError
 
 #: States of `outbound_token`.
@@ -102,11 +103,6 @@ def read_by_name(connection: Connection, vault: Vault, name: str) -> PartnerReco
 def read_by_id(connection: Connection, vault: Vault, partner_id: int) -> PartnerRecord:
     """The partner of that id, which must exist."""
     return _assemble(connection, vault, select(tables.partner).where(tables.partner.c.id == partner_id))[0]
-
-
-def binding_of(table: Table, row_id: str, partner_id: int) -> str:
-    """What ties a ciphertext to its row."""
-    return f"{table.name}/{row_id}/{partner_id}"
 
 
 def _assemble(connection: Connection, vault: Vault, wanted: Select[Any]) -> list[PartnerRecord]:

@@ -54,12 +54,16 @@ def _partner_id(**options: Any) -> Column[int]:
     return Column("partner_id", Integer, ForeignKey("partner.id"), nullable=False, **options)
 
 
-#: One row: the revision that moves with every change of a partner, by which every process knows what to read again.
+#: One row: the revision that moves with every change of a partner, by which every process knows what to read again;
+#: and the end of the audit trail's chain.
 store_state = Table(
     "store_state",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("revision", Integer, nullable=False),
+    Column("audit_rows", Integer, nullable=False, server_default="0"),
+    Column("audit_chain", LargeBinary),
+    Column("audit_seal", LargeBinary),
 )
 
 #: Keys made once and kept encrypted under the operator's key: for digests of inbound tokens, and for sealed links.
@@ -184,6 +188,7 @@ audit = Table(
     Column("partner", String(64), nullable=False),
     Column("action", String(40), nullable=False),
     Column("detail", JSON, nullable=False),
+    Column("chain", LargeBinary),
 )
 
 Index("ix_audit_partner_at", audit.c.partner, audit.c.at)

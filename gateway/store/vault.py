@@ -9,7 +9,8 @@ import base64
 import hashlib
 import hmac
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -41,21 +42,61 @@ def make_key() -> str:
     return base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
 
 
-class Keyring:
-    """The operator's encryption keys, the first of which encrypts."""
+def key_id_of(key: bytes) -> str:
+    """What a key is called where it was used; tells nothing of it."""
+    return hashlib.sha256(key).hexdigest()[:16]
 
-    def __init__(self, keys: Sequence[bytes]) -> None:
-        self._ciphers: Mapping[str, AESGCM] = {hashlib.sha256(key).hexdigest()[:16]: AESGCM(key) for key in keys}
-        self._current = next(iter(self._ciphers))
+
+class Keyring:
+    """The operator's encryption keys.
+
+    Args:
+        keys: the first is the one that is to be used from the next `key rotate` on.
+        reload: gives the keys anew, where they may have changed meanwhile (a key file).
+
+    Attributes:
+        preferred: the id of the first key.
+    """
+
+    def __init__(self, keys: Sequence[bytes], *, reload: Callable[[], Sequence[bytes]] | None = None) -> None:
+        self._reload = reload
+        self._take(keys)
 
     def __repr__(self) -> str:
         return f"Keyring({', '.join(self._ciphers)})"
 
-    def seal(self, plaintext: bytes, *, binding: str) -> Sealed:
-        """Encrypt; `binding` names the row and must be given again to decrypt."""
+    def holds(self, key_id: str) -> bool:
+        """Whether a key is among these."""
+        if key_id not in self._ciphers and self._reload is not None:
+            with suppress(OperatorError):  # the file is gone or unreadable: what is known stays
+                self._take(self._reload())
+        return key_id in self._ciphers
+
+    def seal(self, plaintext: bytes, *, binding: str, key_id: str = "") -> Sealed:
+        """Encrypt.
+
+        Args:
+            binding: names the row, and must be given again to decrypt.
+            key_id: with which key; the preferred one unless given.
+
+        Raises:
+            WrongKeyError: the key isn't configured.
+        """
+        key_id = key_id or self.preferred
         nonce = secrets.token_bytes(_NONCE_BYTES)
-        ciphertext = self._ciphers[self._current].encrypt(nonce, plaintext, binding.encode())
-        return Sealed(self._current, nonce + ciphertext)
+        return Sealed(key_id, nonce + self._cipher(key_id).encrypt(nonce, plaintext, binding.encode()))
+
+    def _take(self, keys: Sequence[bytes]) -> None:
+        self._ciphers: Mapping[str, AESGCM] = {key_id_of(key): AESGCM(key) for key in keys}
+        self.preferred = next(iter(self._ciphers))
+
+    def _cipher(self, key_id: str) -> AESGCM:
+        if not self.holds(key_id):
+            raise WrongKeyError(
+                f"the database was written with the encryption key {key_id}, which is not configured",
+                remedy="Configure the key that belongs to this database (encryption_key)",
+            )
+        return self._ciphers[key_id]
 
     def unseal(self, sealed: Sealed, *, binding: str) -> bytes:
         """Decrypt.
@@ -63,15 +104,10 @@ class Keyring:
         Raises:
             WrongKeyError: the key isn't configured, or the ciphertext isn't of this row.
         """
-        cipher = self._ciphers.get(sealed.key_id)
-        if cipher is None:
-            raise WrongKeyError(
-                f"the database was written with the encryption key {sealed.key_id}, which is not configured",
-                remedy="Configure the key that belongs to this database (encryption_key)",
-            )
+        cipher = self._cipher(sealed.key_id)
         try:
             return cipher.decrypt(sealed.blob[:_NONCE_BYTES], sealed.blob[_NONCE_BYTES:], binding.encode())
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # ValueError: it is too short to be one
             raise WrongKeyError(
                 f"a stored secret does not decrypt ({binding.split('/', maxsplit=1)[0]})",
                 remedy="The database was changed by hand or restored in part: restore it whole",
@@ -85,10 +121,12 @@ class Vault:
         keyring: the operator's keys.
         digest_key: key of the HMAC over inbound tokens.
         link_key: key that seals links which lead back through the gateway.
+        audit_key: key of the chain through the audit trail.
     """
 
-    def __init__(self, keyring: Keyring, *, digest_key: bytes, link_key: bytes) -> None:
+    def __init__(self, keyring: Keyring, *, digest_key: bytes, link_key: bytes, audit_key: bytes) -> None:
         self.keyring = keyring
+        self._audit_key = audit_key
         self._digest_key = digest_key
         self._links = AESGCM(link_key)
         self._link_key = link_key
@@ -107,6 +145,10 @@ class Vault:
     def fingerprint(self, credentials_token: str) -> str:
         """Eight hex characters by which operators tell tokens apart; of the keyed digest, so it can't be guessed at."""
         return self.digest(credentials_token).hex()[:_FINGERPRINT_LENGTH]
+
+    def chain(self, *parts: bytes) -> bytes:
+        """What ties a row of the audit trail to those before it; only who has the key can make it."""
+        return hmac.digest(self._audit_key, b"".join(len(part).to_bytes(4) + part for part in parts), "sha256")
 
     def seal_link(self, target: str, *, binding: str) -> str:
         """Encrypt a path or URL for use as a path segment; the same target always gives the same text.

@@ -110,12 +110,13 @@ async def test_a_gateway_that_stops_amid_a_handshake_leaves_the_other_able_to_fi
     settings["shutdown"] = {"drain_delay_seconds": 0, "grace_period_seconds": 0}
     async with start(**settings) as other:
         token_a = (await other.verbs.invite("partner")).invitation_token
-        partner.hold = Hold()
+        held = partner.hold = Hold()
         async with start(**settings) as one:
             post = asyncio.ensure_future(partner.register(one.public_url, token_a=token_a))
-            await partner.hold.reached.wait()
+            await held.reached.wait()
         await asyncio.wait([post])
         assert post.exception() is not None
+        held.release.set()
         partner.hold = None
 
         assert (await partner.register(other.public_url, token_a=token_a))[0] == 200

@@ -1,6 +1,8 @@
-"""`audit` and `migrate`."""
+"""`audit`, `migrate` and `key rotate`."""
 
 import json
+import sqlite3
+from contextlib import closing
 
 
 def test_migrate_brings_a_new_database_up_and_then_has_nothing_to_do(folder, configured):
@@ -63,3 +65,81 @@ def test_the_verb_that_makes_the_key_file_says_so_and_the_next_one_does_not(conf
 
     assert "encryption key: made gateway.db.key; keep a copy of it" in first.errors
     assert (first.output, second.output, second.errors) == ("[]\n", "[]\n", "")
+
+
+def test_a_key_in_a_file_is_replaced_and_everything_moved(prepared, folder):
+    prepared("partner", "invite", "acme")
+    before = (folder / "gateway.db.key").read_text()
+
+    result = prepared("key", "rotate", "--json")
+
+    assert result.exit_code == 0, result.errors
+    after = (folder / "gateway.db.key").read_text()
+    assert len(after.split()) == 1
+    assert after != before
+    assert (folder / "gateway.db.key").stat().st_mode & 0o777 == 0o600
+    document = json.loads(result.output)
+    assert document["moved"] >= 3
+    assert after.strip() not in result.output
+    assert prepared("partner", "show", "acme").exit_code == 0
+
+
+def test_an_interrupted_rotation_goes_on_with_the_keys_that_the_file_holds(prepared, folder):
+    key_file = folder / "gateway.db.key"
+    new = prepared("key", "generate").output.strip()
+    key_file.write_text(f"{new}\n{key_file.read_text()}")
+    assert prepared("partner", "invite", "acme").exit_code == 0
+
+    assert prepared("key", "rotate").exit_code == 0
+
+    assert key_file.read_text().split() == [new]
+    assert prepared("partner", "show", "acme").exit_code == 0
+    again = prepared("key", "rotate", "--json")
+    assert json.loads(again.output)["moved"] > 0
+
+
+def test_configured_keys_move_from_the_former_to_the_new_one(configured, folder):
+    old, new = (configured("key", "generate").output.strip() for _ in range(2))
+    plain = (folder / "config.yaml").read_text()
+
+    def configure(*lines):
+        (folder / "config.yaml").write_text(plain + "\n".join(lines) + "\n")
+
+    configure(f"encryption_key: {old}")
+    assert configured("partner", "invite", "acme").exit_code == 0
+    configure(f"encryption_key: {new}")
+    refused = configured("partner", "show", "acme")
+    assert refused.exit_code == 1
+    assert refused.errors.count("failed:") == 1
+    assert "former_encryption_keys" in refused.errors
+
+    configure(f"encryption_key: {new}", f"former_encryption_keys: [{old}]")
+    assert "are needed no longer" in configured("key", "rotate").output
+    configure(f"encryption_key: {new}")
+    assert configured("partner", "show", "acme").exit_code == 0
+    assert "is encrypted with the key" in configured("key", "rotate").output
+
+
+def test_the_audit_trail_is_verified_and_a_touched_one_fails(prepared, folder):
+    prepared("partner", "invite", "acme")
+    prepared("partner", "suspend", "acme")
+    assert "is whole: 2 rows" in prepared("audit", "--verify").output
+    assert json.loads(prepared("audit", "--verify", "--json").output)["whole"]
+
+    with closing(sqlite3.connect(folder / "gateway.db")) as connection, connection:
+        connection.execute("UPDATE audit SET actor = 'nobody' WHERE id = 1")
+
+    broken = prepared("audit", "--verify")
+    assert broken.exit_code == 1
+    assert "broken at row 1" in broken.errors
+    document = json.loads(prepared("audit", "--verify", "--json").output)
+    assert (document["whole"], document["broken_at"]) == (False, 1)
+
+
+def test_the_audit_trail_is_exported_a_document_a_line(prepared):
+    for verb in ("invite", "suspend", "resume"):
+        prepared("partner", verb, "acme")
+
+    lines = prepared("audit", "--export").output.splitlines()
+
+    assert [json.loads(line)["action"] for line in lines] == ["invited", "suspended", "resumed"]

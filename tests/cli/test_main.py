@@ -46,7 +46,7 @@ def test_wrong_usage_ends_with_2(words, command):
     assert command(*words).exit_code == 2
 
 
-@pytest.mark.parametrize("verb", ["doctor", "key rotate"])
+@pytest.mark.parametrize("verb", ["doctor"])
 def test_verbs_that_do_not_exist_yet_are_not_offered(verb, command):
     *groups, word = verb.split()
 

@@ -15,7 +15,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=80)
 
 
 def vault_with(*, keyring=None, digest_key=b"d" * 32, link_key=b"l" * 32):
-    return Vault(keyring or Keyring([ONE]), digest_key=digest_key, link_key=link_key)
+    return Vault(keyring or Keyring([ONE]), digest_key=digest_key, link_key=link_key, audit_key=link_key)
 
 
 VAULT = vault_with()
