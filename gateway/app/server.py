@@ -7,8 +7,10 @@ stop   not ready → drain delay, still serving → no new connections → reque
 import asyncio
 import gc
 import signal
-from collections.abc import AsyncIterator
+import ssl
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import structlog
 from structlog.typing import FilteringBoundLogger as Logger
@@ -17,7 +19,9 @@ from gateway import __version__
 from gateway.admin.status import Condition, Readiness
 from gateway.app.foundation import Foundation, open_foundation
 from gateway.app.services import Services, make_services
+from gateway.app.workers import ALONE, Supervisor, Worker
 from gateway.config import Config
+from gateway.config.network import PrivateListener, PublicListener, StatusListener
 from gateway.net.listener import Listener
 from gateway.net.server import GatewayServer, Handler, ServerFailure, make_server
 from gateway.net.tls import server_context
@@ -26,7 +30,43 @@ from gateway.observe.clock import utc_now
 from gateway.observe.events import Event
 
 
-async def serve(config: Config) -> int:
+def run(config: Config, drive: Callable[[Coroutine[Any, Any, int]], int]) -> int:
+    """Serve until SIGTERM, in one process or in several; gives the exit code.
+
+    Args:
+        drive: runs a coroutine to its end on an event loop of its own.
+
+    Raises:
+        GatewayError: it can't start, and why; what a worker can't do it tells itself.
+    """
+    log = _begin(config)
+    if config.workers == 1:
+        return drive(serve(config, log))
+    drive(_prepare(config, log))  # the database is made and migrated by one alone
+    return Supervisor(config.workers, lambda worker: drive(serve(config, _log_of(worker), worker)), log).run()
+
+
+async def _prepare(config: Config, log: Logger) -> int:
+    async with open_foundation(config, clock=utc_now) as foundation:
+        _tell_of_start(foundation, log)
+    return 0
+
+
+def _begin(config: Config) -> Logger:
+    logs.configure(level=config.log.level, form=config.log.format)
+    log: Logger = structlog.get_logger().bind()
+    log.info(Event.STARTING, version=__version__)
+    if config.development:
+        log.warning(Event.DEVELOPMENT)
+    return log
+
+
+def _log_of(worker: Worker) -> Logger:
+    log: Logger = structlog.get_logger().bind(worker=worker.number)
+    return log
+
+
+async def serve(config: Config, log: Logger, worker: Worker = ALONE) -> int:
     """Serve until SIGTERM or SIGINT, then drain; gives the exit code.
 
     A second signal cuts the drain short.
@@ -34,14 +74,9 @@ async def serve(config: Config) -> int:
     Raises:
         GatewayError: it can't start, and why.
     """
-    logs.configure(level=config.log.level, form=config.log.format)
-    log: Logger = structlog.get_logger().bind()
-    log.info(Event.STARTING, version=__version__)
-    if config.development:
-        log.warning(Event.DEVELOPMENT)
     stop, force = asyncio.Event(), asyncio.Event()
     _on_signals(stop, force)
-    async with running(config, log) as (listeners, readiness):
+    async with running(config, log, worker) as (listeners, readiness):
         log.info(Event.READY)
         gc.collect()
         gc.freeze()  # what lives as long as the process is not looked at again
@@ -52,7 +87,9 @@ async def serve(config: Config) -> int:
 
 
 @asynccontextmanager
-async def running(config: Config, log: Logger) -> AsyncIterator[tuple[list[Listener], Readiness]]:
+async def running(
+    config: Config, log: Logger, worker: Worker = ALONE
+) -> AsyncIterator[tuple[list[Listener], Readiness]]:
     """Everything running while the block does.
 
     Raises:
@@ -61,10 +98,10 @@ async def running(config: Config, log: Logger) -> AsyncIterator[tuple[list[Liste
     async with AsyncExitStack() as stack:
         foundation = await stack.enter_async_context(open_foundation(config, clock=utc_now))
         _tell_of_start(foundation, log)
-        services = await make_services(foundation, log, stack)
+        services = await make_services(foundation, log, stack, worker=worker)
         await services.watch.look()
         listeners = await _listen(config, services, log, stack)
-        await stack.enter_async_context(services.watch.watching(services.upkeep.look))
+        await stack.enter_async_context(services.watch.watching(services.chores))
         yield listeners, services.readiness
 
 
@@ -73,17 +110,14 @@ async def _listen(config: Config, services: Services, log: Logger, stack: AsyncE
     listen = config.listen
     tls = listen.public.tls
     listeners = [
-        Listener(
-            "status", host=listen.status.host, port=listen.status.port, server=_server(config, services.status, log)
-        ),
-        Listener(
-            "private", host=listen.private.host, port=listen.private.port, server=_server(config, services.private, log)
-        ),
-        Listener(
+        _listener("status", config, listen.status, services.status, log),
+        _listener("private", config, listen.private, services.private, log),
+        _listener(
             "public",
-            host=listen.public.host,
-            port=listen.public.port,
-            server=_server(config, services.public, log),
+            config,
+            listen.public,
+            services.public,
+            log,
             ssl_context=server_context(certificate=tls.certificate, key=tls.key) if tls else None,
         ),
     ]
@@ -93,6 +127,25 @@ async def _listen(config: Config, services: Services, log: Logger, stack: AsyncE
         log.info(Event.LISTENING, listener=listener.name, address=str(address))
     services.readiness.set(Condition.LISTENING, ok=True)
     return listeners
+
+
+def _listener(
+    name: str,
+    config: Config,
+    where: StatusListener | PrivateListener | PublicListener,
+    handler: Handler,
+    log: Logger,
+    *,
+    ssl_context: ssl.SSLContext | None = None,
+) -> Listener:
+    return Listener(
+        name,
+        host=where.host,
+        port=where.port,
+        server=_server(config, handler, log),
+        ssl_context=ssl_context,
+        reuse_port=config.workers > 1,
+    )
 
 
 def _server(config: Config, handler: Handler, log: Logger) -> GatewayServer:

@@ -6,6 +6,7 @@ foundation → partners in memory → handshake ─┐
 """
 
 import time
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Final
@@ -17,7 +18,8 @@ from gateway.app import outcomes
 from gateway.app.foundation import Foundation, address_policy, handshake_client, make_registrar
 from gateway.app.public import PublicFront
 from gateway.app.surface import CallHandler, Surface
-from gateway.app.watch import Watch
+from gateway.app.watch import Chore, Watch
+from gateway.app.workers import ALONE, Worker
 from gateway.handshake.initiator import Initiator
 from gateway.handshake.inspector import Inspector
 from gateway.handshake.registrar import Registrar
@@ -27,9 +29,11 @@ from gateway.handshake.upkeep import Schedule, Upkeep
 from gateway.net.client import backend_client, partner_client
 from gateway.net.server import Handler
 from gateway.observe.access import CallLog
+from gateway.observe.board import Board
 from gateway.observe.call import Direction
 from gateway.observe.events import Event
 from gateway.observe.metrics import CONTENT_TYPE, Metrics
+from gateway.ocpi.errors import InternalError
 from gateway.proxy.egress import Egress
 from gateway.proxy.ingress import Ingress
 from gateway.store.directory import Directory
@@ -38,6 +42,8 @@ from gateway.store.gatekeeper import Gatekeeper, Refusal
 
 #: Who acts where the gateway does so by itself, in the audit trail.
 _ACTOR: Final = "gateway"
+_UPKEEP_SECONDS: Final = 5
+_PUT_UP_SECONDS: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +52,25 @@ class Services:
 
     readiness: Readiness
     watch: Watch
-    upkeep: Upkeep
+    chores: Sequence[Chore]
     status: Handler
     private: Handler
     public: Handler
 
 
-async def make_services(foundation: Foundation, log: Logger, stack: AsyncExitStack) -> Services:
+async def make_services(
+    foundation: Foundation, log: Logger, stack: AsyncExitStack, *, worker: Worker = ALONE
+) -> Services:
     """Build everything; what has to be closed is put on the stack. Has to be called in a running event loop."""
     config, clock = foundation.config, foundation.clock
     metrics = Metrics(clock=clock, modules=config.backend.modules, auth_reasons=[each.value for each in Refusal])
     tell = outcomes.teller(metrics, log)
     readiness = Readiness()
-    directory = Directory(foundation.store, foundation.vault)
+    directory = Directory(
+        foundation.store,
+        foundation.vault,
+        on_restored=lambda names: log.error(Event.STORE_RESTORED, partners=list(names)),
+    )
     registrar = make_registrar(foundation, await stack.enter_async_context(handshake_client(config)), on_outcome=tell)
     watch = Watch(
         config,
@@ -67,9 +79,14 @@ async def make_services(foundation: Foundation, log: Logger, stack: AsyncExitSta
         readiness=readiness,
         metrics=metrics,
         log=log,
-        on_look=outcomes.Elsewhere(foundation.store, tell).look,
+        on_look=outcomes.Elsewhere(foundation.store, tell).look if worker.is_first else _nothing_more,
     )
-    upkeep = _upkeep(foundation, directory, registrar, log)
+    board = worker.board
+    chores: list[Chore] = []
+    if worker.is_first:
+        chores.append(Chore(_upkeep(foundation, directory, registrar, log).look, _UPKEEP_SECONDS))
+    if board is not None:
+        chores.append(Chore(_putting_up(board, worker.number, metrics), _PUT_UP_SECONDS))
     public = await _public_front(foundation, directory, registrar, log, stack)
     egress = await _egress(foundation, directory, _standing(directory, registrar, log), stack)
     calls = CallLog(logger=log, metrics=metrics, monotonic=time.monotonic)
@@ -80,11 +97,28 @@ async def make_services(foundation: Foundation, log: Logger, stack: AsyncExitSta
     return Services(
         readiness,
         watch,
-        upkeep,
-        StatusPages(readiness=readiness, metrics=metrics.render, metrics_content_type=CONTENT_TYPE, clock=clock),
+        chores,
+        StatusPages(
+            readiness=readiness,
+            metrics=(lambda: metrics.render_with(board.of_others(worker.number))) if board else metrics.render,
+            metrics_content_type=CONTENT_TYPE,
+            clock=clock,
+        ),
         surface(egress.handle, Direction.EGRESS),
         surface(public.handle, Direction.INGRESS),
     )
+
+
+async def _nothing_more() -> None:
+    """Another worker does it."""
+
+
+def _putting_up(board: Board, number: int, metrics: Metrics) -> Callable[[], Awaitable[None]]:
+    async def put_up() -> None:
+        if not board.put_up(number, metrics.counts()):
+            raise InternalError("the metrics of this worker are too many to be added to those of the others")
+
+    return put_up
 
 
 async def _public_front(

@@ -1,8 +1,9 @@
 """What a running gateway looks at all the time: the store for changes and health, the backend for reachability."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -20,7 +21,14 @@ from gateway.store.records import ACTIVE, PartnerRecord
 from gateway.store.tables import store_state
 
 _BACKEND_SECONDS: Final = 5
-_UPKEEP_SECONDS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """Something that is to be done again and again, with so many seconds in between."""
+
+    do: Callable[[], Awaitable[None]]
+    seconds: float
 
 
 class Watch:
@@ -93,14 +101,14 @@ class Watch:
             await self._store.listen(self._noticed.set)
 
     @asynccontextmanager
-    async def watching(self, upkeep: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
-        """Look, knock and keep up again and again while the block runs."""
+    async def watching(self, chores: Sequence[Chore] = ()) -> AsyncIterator[None]:
+        """Look and knock, and do other chores, again and again while the block runs."""
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(self._again(self.look, self._config.refresh_seconds, sooner=self._noticed)),
                 group.create_task(self._again(self.listen, self._config.refresh_seconds)),
                 group.create_task(self._again(self.knock, _BACKEND_SECONDS)),
-                group.create_task(self._again(upkeep, _UPKEEP_SECONDS)),
+                *(group.create_task(self._again(chore.do, chore.seconds)) for chore in chores),
             ]
             try:
                 yield

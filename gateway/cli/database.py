@@ -1,13 +1,14 @@
 """Verbs on the database: `audit`, `migrate`."""
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from gateway.cli.invocation import Invocation, drive
 from gateway.cli.options import AsJson, read_name
-from gateway.cli.show import show_audit, show_json
+from gateway.cli.show import printable, show_audit, show_json
 from gateway.observe.redaction import redact
 from gateway.ocpi.errors import OperatorError
 
@@ -22,10 +23,23 @@ def audit(
     export: Annotated[
         bool, typer.Option("--export", help="Print one JSON document a line, for an archive; no token is in it.")
     ] = False,
+    compare: Annotated[
+        Path | None,
+        typer.Option(
+            "--compare",
+            metavar="EXPORT",
+            exists=True,
+            dir_okay=False,
+            help="List the partners of whom an export tells more than this database: after a back-up was restored.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show who changed what, when; the oldest first."""
     invocation: Invocation = context.obj
+    if compare is not None:
+        _compare(invocation, compare, as_json=as_json)
+        return
     if verify:
         _verify(invocation, as_json=as_json)
         return
@@ -35,6 +49,27 @@ def audit(
             typer.echo(json.dumps(redact(row), sort_keys=True))
         return
     (show_json if as_json else show_audit)(rows)
+
+
+def _compare(invocation: Invocation, export: Path, *, as_json: bool) -> None:
+    try:
+        rows = [json.loads(line) for line in export.read_text(encoding="utf-8").splitlines() if line.strip()]
+        missing = invocation.perform(lambda operations: operations.missing_since(rows))
+    except (ValueError, KeyError, TypeError):
+        raise typer.BadParameter("is no export of an audit trail", param_hint="--compare") from None
+    if as_json:
+        show_json({"affected": [{"partner": name, "missing": rows} for name, rows in missing.items()]})
+        return
+    if not missing:
+        typer.echo("this database knows all that the export tells")
+    for name, known in missing.items():
+        last = known[-1]
+        typer.echo(printable(f"{name}: {len(known)} changes are missing, the last at {last['at']}: {last['action']}"))
+    if missing:
+        typer.echo(
+            "\nTokens of these partners may be out of date on this side. For each: 'ocpi-gateway partner refresh NAME' "
+            "tries the token that we call it with; where that or its calls to us are refused, invite it again.",
+        )
 
 
 def _verify(invocation: Invocation, *, as_json: bool) -> None:

@@ -18,9 +18,9 @@ def run(context: typer.Context) -> None:
     """Serve until SIGTERM."""
     invocation: Invocation = context.obj
     _check_surroundings(invocation)
-    from gateway.app.server import serve  # noqa: PLC0415 - loads HTTP server and database
+    from gateway.app.server import run as serve  # noqa: PLC0415 - loads HTTP server and database
 
-    raise typer.Exit(drive(serve(invocation.config)))
+    raise typer.Exit(serve(invocation.config, drive))
 
 
 def demo() -> None:

@@ -49,6 +49,12 @@ def _listeners_do_not_collide(*, listen: Listen) -> Iterator[Finding]:
             yield Finding(("listen", other, "port"), f"is the port of listen.{one} too", "give each its own")
 
 
+def _workers_share_fixed_ports(*, workers: int, listen: Listen) -> Iterator[Finding]:
+    for name, listener in dict(listen).items():
+        if workers > 1 and listener.port == 0:
+            yield Finding(("listen", name, "port"), "is 0, any free port, which several workers can't share")
+
+
 def _each_party_stands_once(*, parties: tuple[OurParty, ...]) -> Iterator[Finding]:
     seen: dict[Any, int] = {}
     for index, ours in enumerate(parties):
@@ -96,6 +102,7 @@ def _same_but_for_case(key_path: KeyPath, names: Iterable[str]) -> Iterator[Find
 _CHECKS: Final[tuple[Callable[..., Iterator[Finding]], ...]] = (
     _public_url_is_https,
     _listeners_do_not_collide,
+    _workers_share_fixed_ports,
     _each_party_stands_once,
     _each_version_stands_once,
     _budgets_nest,

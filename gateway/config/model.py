@@ -92,6 +92,12 @@ class Config(Section):
     callbacks: Callbacks = Field(default_factory=Callbacks, description="Rewritten `response_url`s.")
     shutdown: Shutdown = Field(default_factory=Shutdown, description="What happens on SIGTERM.")
     log: Log = Field(default_factory=Log, description="What is logged and how.")
+    workers: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="How many processes serve on the same ports; one for each core at most.",
+    )
     refresh_seconds: Seconds = Field(
         default=1,
         description="How often a running gateway looks for changes that another process made to the database, in "

@@ -114,6 +114,11 @@ class Initiator:
         registrar = self._registrar
         _require(record, "rotate", PartnerState.REGISTERED)
         _require_traffic(record, "rotate")
+        if record.partner.leaving:
+            raise OperatorError(
+                f"can't rotate while the partner {record.partner.name!r} is being unregistered",
+                remedy="Wait for its end, or end it at once: `ocpi-gateway partner unregister NAME --force`",
+            )
         earlier = await self._pending(record)
         flow = rotate(
             registrar.front,

@@ -13,10 +13,11 @@ from gateway.ocpi.envelope import StatusCode
 from gateway.ocpi.errors import OperatorError
 from gateway.ocpi.flow import HandshakeError
 from gateway.ocpi.lifecycle import Change, Imported, Refreshed, destination
-from gateway.ocpi.partner import CredentialsRole
+from gateway.ocpi.partner import CredentialsRole, Manners
 from gateway.ocpi.upkeep import GET_CREDENTIALS, Finding, adopt, differences, inspect
-from gateway.ocpi.vocabulary import PartnerState
+from gateway.ocpi.vocabulary import PartnerState, TokenForm
 from gateway.store.changes import Ledger
+from gateway.store.notes import UnknownPartnerError
 from gateway.store.records import PartnerRecord
 
 _UNAUTHORIZED = 401
@@ -81,16 +82,24 @@ class Inspector:
         """
         registrar = self._registrar
         async with registrar.alone_with(name):
-            record = await registrar.write(self._actor, lambda ledger: ledger.ensure(name))
-            destination(record.partner.state, Imported)
-            target = Target(versions_url, outbound_token, hosts=registrar.hosts_of(name))
+            await self._require_importable(name)
+            form = registrar.token_form_of(name) or TokenForm.BASE64
+            target = Target(versions_url, outbound_token, Manners(form, form), hosts=registrar.hosts_of(name))
             flow = adopt(registrar.front, target, inbound_token=inbound_token, roles=roles)
 
             async def save(change: Change) -> None:
-                await registrar.save(self._actor, record, change)
+                await registrar.write(self._actor, lambda ledger: ledger.apply(ledger.ensure(name), change))
 
             await perform(flow, fetch=registrar.fetcher(name), save=save, progress=progress)
-        return await registrar.reread(record)
+            return await registrar.read(name)
+
+    async def _require_importable(self, name: str) -> None:
+        """Refuse to import over a registration before anything is sent."""
+        try:
+            record = await self._registrar.read(name)
+        except UnknownPartnerError:
+            return
+        destination(record.partner.state, Imported)
 
     async def _look(self, name: str, progress: Progress, *, adopting: bool) -> PartnerRecord:
         registrar = self._registrar

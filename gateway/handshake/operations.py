@@ -1,11 +1,11 @@
 """What the operator can do with partners: the verbs of the command line, and of the console later."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from gateway.handshake.initiator import Initiator
 from gateway.handshake.inspector import Inspector
@@ -14,7 +14,7 @@ from gateway.ocpi.partner import Invitation
 from gateway.ocpi.party import Party
 from gateway.ocpi.timestamps import format_timestamp
 from gateway.store import tables
-from gateway.store.audit import Verdict, verify
+from gateway.store.audit import Verdict, is_there, verify
 from gateway.store.changes import Ledger
 from gateway.store.records import PartnerRecord, read_changed
 
@@ -132,6 +132,24 @@ class Operations:
         vault = self._registrar.vault
         return await self._registrar.store.read(lambda connection: verify(connection, vault))
 
+    async def missing_since(self, exported: Sequence[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+        """What an exported audit trail tells that the store doesn't know: after a back-up was restored.
+
+        Args:
+            exported: rows as `AuditRow.document` gives them.
+
+        Returns:
+            The missing rows by partner, the oldest first.
+        """
+
+        def look(connection: Connection) -> list[Mapping[str, Any]]:
+            return [row for row in exported if not _is_there(connection, row)]
+
+        missing: dict[str, list[dict[str, Any]]] = {}
+        for row in await self._registrar.store.read(look):
+            missing.setdefault(str(row["partner"]), []).append(dict(row))
+        return missing
+
     async def audit(self, name: str | None) -> list[AuditRow]:
         """The audit trail, oldest first; of one partner or of all."""
         query = select(tables.audit).order_by(tables.audit.c.id)
@@ -195,6 +213,11 @@ def describe(record: PartnerRecord) -> dict[str, Any]:
         "created": format_timestamp(record.created_at) if record.created_at else None,
         "registered": format_timestamp(record.registered_at) if record.registered_at else None,
     }
+
+
+def _is_there(connection: Connection, row: Mapping[str, Any]) -> bool:
+    at = datetime.fromisoformat(str(row["at"]))
+    return is_there(connection, at=at, partner=str(row["partner"]), action=str(row["action"]))
 
 
 def _suspend(ledger: Ledger, name: str, *, suspended: bool) -> PartnerRecord:

@@ -11,7 +11,7 @@ from gateway.handshake.performer import Fetcher
 from gateway.handshake.policy import Backoff, Trust
 from gateway.ocpi.errors import GatewayError, InternalError
 from gateway.ocpi.lifecycle import Change
-from gateway.ocpi.partner import Partner
+from gateway.ocpi.partner import Manners, Partner
 from gateway.ocpi.registration import Front
 from gateway.ocpi.timestamps import Clock
 from gateway.ocpi.vocabulary import TokenForm
@@ -132,9 +132,18 @@ class Registrar:
             await self.write(actor, work)
 
     def as_configured(self, partner: Partner) -> Partner:
-        """A partner with the form of its token that the operator demands, if any (interop.md, Authorization header)."""
+        """A partner as it is to be called now.
+
+        With the form of its token that the operator demands, if any (interop.md, Authorization header), and with the
+        former token only as long as that is fallen back to (handshake.md, RU7).
+        """
+        former = self.trust.former(partner, self.clock())
         form = self.token_form_of(partner.name)
-        return partner if form is None else replace(partner, manners=replace(partner.manners, token_form=form))
+        manners = partner.manners
+        if form is not None:
+            versions_form = form if manners.versions_form is not TokenForm.ABSENT else TokenForm.ABSENT
+            manners = Manners(form, versions_form)
+        return replace(partner, previous_outbound_token=former, manners=manners)
 
     def alone_with(self, name: str) -> AbstractAsyncContextManager[None]:
         """Refuse a second handshake with a partner while one is under way, in this process or another.

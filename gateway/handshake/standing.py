@@ -8,17 +8,20 @@ While a former token is kept, each call falls back to it for a day, and nothing 
 """
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from gateway.handshake.policy import Trust
 from gateway.handshake.registrar import Registrar
 from gateway.ocpi.lifecycle import HalfOpened, Recovered
 from gateway.ocpi.partner import Partner
+from gateway.ocpi.timestamps import EPOCH
 from gateway.ocpi.vocabulary import PartnerState
 from gateway.store.changes import Ledger
 from gateway.store.engine import StoreUnavailableError
 
 _ACTOR = "partner"
+#: A store that failed isn't asked again by every call.
+_AFTER_A_FAILURE = timedelta(seconds=5)
 
 
 def note_accepted(ledger: Ledger, name: str, token: str) -> None:
@@ -29,14 +32,22 @@ def note_accepted(ledger: Ledger, name: str, token: str) -> None:
         ledger.apply(record, Recovered())
 
 
-def note_refused(ledger: Ledger, name: str, token: str, *, trust: Trust, now: datetime) -> str:
-    """The partner refused this token; gives what the operator is to be told where that ends it, else nothing."""
+def note_refused(
+    ledger: Ledger, name: str, token: str, *, trust: Trust, now: datetime, former_too: bool = False
+) -> str:
+    """The partner refused this token; gives what the operator is to be told where that ends it, else nothing.
+
+    Args:
+        former_too: it refused the former token as well, so there is nothing to fall back to.
+    """
     refusals = ledger.outbound_refused(ledger.partner(name), token)
     record = ledger.partner(name)
     partner = record.partner
-    if refusals is None or partner.state is not PartnerState.REGISTERED or trust.former(partner, now) is not None:
+    if refusals is None or partner.state is not PartnerState.REGISTERED:
         return ""
-    if partner.outbound_proved and refusals < trust.refusals:
+    former = trust.former(partner, now) is not None
+    has_worked = partner.outbound_proved or former
+    if (former and not former_too) or (has_worked and refusals < trust.refusals):
         return ""
     times = "at its first use" if refusals == 1 else f"{refusals} times in a row"
     reason = (
@@ -70,6 +81,7 @@ class Standing:
         self._on_alarm = on_alarm
         self._on_failure = on_failure
         self._noting: set[int] = set()
+        self._not_before = EPOCH
 
     def fallback(self, partner: Partner) -> str | None:
         """The former token that a call refused with the present one is tried with once."""
@@ -82,22 +94,26 @@ class Standing:
         name, token = partner.name, partner.outbound_token or ""
         await self._note(partner, lambda ledger: note_accepted(ledger, name, token))
 
-    async def refused(self, partner: Partner) -> None:
-        """A call with the present token was refused."""
+    async def refused(self, partner: Partner, *, former_too: bool = False) -> None:
+        """A call with the present token was refused, and with the former one too."""
         name, token = partner.name, partner.outbound_token or ""
         trust, now = self._registrar.trust, self._registrar.clock()
-        reason = await self._note(partner, lambda ledger: note_refused(ledger, name, token, trust=trust, now=now))
+        reason = await self._note(
+            partner,
+            lambda ledger: note_refused(ledger, name, token, trust=trust, now=now, former_too=former_too),
+        )
         if reason:
             self._on_alarm(name, reason)
 
     async def _note(self, partner: Partner, work: Callable[[Ledger], str | None]) -> str | None:
-        if partner.id in self._noting:
+        if partner.id in self._noting or self._registrar.clock() < self._not_before:
             return None
         self._noting.add(partner.id)
         try:
             found = await self._registrar.write(_ACTOR, work)
             await self._refresh()
         except StoreUnavailableError as error:
+            self._not_before = self._registrar.clock() + _AFTER_A_FAILURE
             self._on_failure(error)
             return None
         else:

@@ -29,6 +29,8 @@ class Event(StrEnum):
     DRAINING = "draining", "SIGTERM came: not ready, still serving for the drain delay."
     CLOSING = "closing", "Listeners accept no more; requests in flight finish within the grace period."
     REQUESTS_CUT = "requests_cut", "Requests in flight did not finish within the grace period; with their number."
+    WORKER_FAILED = "worker_failed", "A worker can't start or go on; with the reason, whose fault it is and what to do."
+    WORKER_ENDED = "worker_ended", "One of several workers died and is replaced; with its number and exit code."
     STOPPED = "stopped", "The process ends."
     REQUEST = "request", "One request went through a listener; the access log."
     REQUEST_MALFORMED = (
@@ -58,6 +60,10 @@ class Event(StrEnum):
     DIRECTORY_REFRESHED = "directory_refreshed", "A change made by another process was read from the database."
     STORE_FAILED = "store_failed", "The database can not be read or written. Known tokens keep working."
     STORE_RECOVERED = "store_recovered", "The database works again."
+    STORE_RESTORED = (
+        "store_restored",
+        "The database is older than it was: a back-up took its place. Tokens of the partners named may be out of date.",
+    )
     KEY_WRONG = (
         "key_wrong",
         "A stored secret does not open with the configured key; the partner it belongs to can not be called.",

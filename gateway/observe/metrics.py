@@ -5,15 +5,18 @@ nobody can make the number of time series grow (operations.md, Metrics).
 """
 
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 
 from gateway import __version__
+from gateway.observe.board import Summed
 from gateway.observe.call import Call
 from gateway.ocpi.timestamps import Clock
 from gateway.ocpi.vocabulary import METHODS, STANDARD_MODULES, PartnerState
@@ -85,6 +88,14 @@ TABLE: Final = (
         "Rotations of ours that failed.",
     ),
     Definition("ocpi_gateway_build_info", Gauge, ("version", "python"), "1; the labels say what runs."),
+)
+
+
+#: Metrics whose values add up over several workers, as Prometheus' client names the families.
+_SUMMED: Final = frozenset(
+    row.name.removesuffix("_total")
+    for row in TABLE
+    if row.kind is not Gauge or row.name == "ocpi_gateway_requests_in_flight"
 )
 
 
@@ -173,6 +184,15 @@ class Metrics:
             self._token_age.labels(partner, direction).set((now - born).total_seconds())
         return generate_latest(self.registry)
 
+    def counts(self) -> bytes:
+        """What adds up over several workers: everything but the states of partners and what is about one process."""
+        return generate_latest(_Only(self.registry, _SUMMED))
+
+    def render_with(self, others: Iterable[bytes]) -> bytes:
+        """The metrics with the counts of other workers added."""
+        self.render()
+        return generate_latest(Summed(self.registry.collect(), others))
+
     def _module(self, module: str) -> str:
         return module if module in self._modules or not module else OTHER
 
@@ -183,6 +203,17 @@ class Metrics:
         if child is None:
             child = self._children[key] = metric.labels(*labels)
         return child
+
+
+class _Only(Collector):
+    """Some of a registry's metrics."""
+
+    def __init__(self, registry: CollectorRegistry, names: frozenset[str]) -> None:
+        self._registry = registry
+        self._names = names
+
+    def collect(self) -> Iterator[Metric]:
+        return (family for family in self._registry.collect() if family.name in self._names)
 
 
 def _make(row: Definition, registry: CollectorRegistry) -> Any:

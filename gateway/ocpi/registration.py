@@ -134,7 +134,7 @@ def accept(
     check_host(credentials, invitation=partner.invitation, allowed_hosts=allowed_hosts)
     if repeated:
         check_origin(credentials, partner=partner, allowed_hosts=allowed_hosts)
-    manners = replace(Manners(), token_form=partner.manners.token_form)
+    manners = Manners(partner.manners.token_form, partner.manners.token_form)
     target = _target(partner, credentials.url, credentials.token, allowed_hosts=allowed_hosts, manners=manners)
     discovery = yield from discover(target, wanted=(version,))
     _require(discovery, front.required_modules)
@@ -195,6 +195,7 @@ def rotate(
         partner.outbound_token or "",
         allowed_hosts=allowed_hosts,
         manners=partner.manners,
+        fallback_token=partner.previous_outbound_token,
     )
     try:
         discovery = yield from discover(target, wanted=(partner.version or "",))
@@ -205,8 +206,9 @@ def rotate(
     _require(discovery, front.required_modules)
     url = _credentials_url(discovery.endpoints)
     yield Rotating(inbound_token)
-    ours, form = front.credentials(inbound_token), discovery.manners.token_form
-    reply = yield from _present(PUT_CREDENTIALS, url, ours, target.credentials_token, form)
+    ours = front.credentials(inbound_token)
+    request = Fetch(PUT_CREDENTIALS, "PUT", url, {}, _document(ours))
+    reply = yield from _send_as(partner, request, discovery.manners.token_form)
     credentials, remarks = _read_answer(PUT_CREDENTIALS, reply, front, ours, target.credentials_token)
     rotated = Rotated(credentials, discovery, inbound_token, remarks)
     yield rotated
@@ -224,8 +226,8 @@ def unregister(partner: Partner) -> Conversation[None]:
     """
     if partner.outbound_token is None:
         return
-    headers = _headers(partner.outbound_token, partner.manners.token_form)
-    reply = yield from _send(DELETE_CREDENTIALS, "DELETE", _credentials_url(partner.endpoints), headers, None)
+    request = Fetch(DELETE_CREDENTIALS, "DELETE", _credentials_url(partner.endpoints), {})
+    reply = yield from _send_as(partner, request, partner.manners.token_form)
     if reply.http_status in _GONE or (200 <= reply.http_status < 300 and not reply.body):  # noqa: PLR2004 - HTTP
         return
     _envelope(DELETE_CREDENTIALS, reply, partner.outbound_token)
@@ -267,6 +269,19 @@ def _post(
     completed = Completed(credentials, _with_form(discovery, form), inbound_token, remarks)
     yield completed
     return completed
+
+
+def _send_as(partner: Partner, request: Fetch, form: TokenForm) -> Conversation[Reply]:
+    """Send a request with the token we call a partner with; refused, with the former one if there is one (RU7, SU4)."""
+    reply = yield from _sent_with(partner.outbound_token or "", request, form)
+    if reply.http_status != _UNAUTHORIZED or partner.previous_outbound_token is None:
+        return reply
+    return (yield from _sent_with(partner.previous_outbound_token, request, form))
+
+
+def _sent_with(outbound_token: str, request: Fetch, form: TokenForm) -> Conversation[Reply]:
+    headers = _headers(outbound_token, form)
+    return (yield from _send(request.step, request.method, request.url, headers, request.body))
 
 
 def _present(step: str, url: str, ours: Credentials, outbound_token: str, form: TokenForm) -> Conversation[Reply]:

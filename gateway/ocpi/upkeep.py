@@ -94,6 +94,7 @@ def _target(partner: Partner, allowed_hosts: frozenset[str]) -> Target:
         partner.versions_url or "",
         partner.outbound_token or "",
         manners=partner.manners,
+        fallback_token=partner.previous_outbound_token,
         hosts=hosts | allowed_hosts,
         only_hosts=bool(hosts),
     )

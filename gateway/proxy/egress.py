@@ -50,8 +50,8 @@ class Standing(Protocol):
     async def accepted(self, partner: Partner) -> None:
         """A call with the present token was accepted."""
 
-    async def refused(self, partner: Partner) -> None:
-        """A call with the present token was refused."""
+    async def refused(self, partner: Partner, *, former_too: bool = False) -> None:
+        """A call with the present token was refused, and with the former one too."""
 
 
 class _TokenRefusedError(RefusedError):
@@ -199,10 +199,11 @@ class Egress:
         try:
             response = await carry(head)
         except _TokenRefusedError:
-            await self._standing.refused(partner)
             call.reason = f"{partner.name} refused its new token; the former was used (handshake.md, RU7)"
             headers["Authorization"] = self._authorization(partner, former or "")
-            return await carry(lambda answer: head_of(answer, call, side=_PARTNER, links=links))
+            response = await carry(lambda answer: head_of(answer, call, side=_PARTNER, links=links))
+            await self._standing.refused(partner, former_too=response.status == _UNAUTHORIZED)
+            return response
         if response.status == _UNAUTHORIZED:
             await self._standing.refused(partner)
         elif response.status in _SUCCESS:

@@ -20,7 +20,7 @@ from gateway.ocpi.party import Party
 from gateway.ocpi.paths import FunctionalPath
 from gateway.ocpi.timestamps import Clock
 from gateway.ocpi.urls import host_of, path_of
-from gateway.ocpi.vocabulary import METHODS
+from gateway.ocpi.vocabulary import METHODS, PartnerState
 from gateway.proxy import heads, refusals, routing
 from gateway.proxy.answers import BackendLinks, Seal, head_of, sealed_in, with_query
 from gateway.proxy.callbacks import EGRESS, INGRESS, ResponseUrls, callback_id_in, has_response_url
@@ -162,7 +162,7 @@ class Ingress:
         self, request: web.BaseRequest, partner: Partner, target: FunctionalPath, *, strict: bool
     ) -> tuple[Party | None, Party | None]:
         """Who speaks to whom, checked where it was said and filled in where it wasn't."""
-        if not partner.roles:
+        if not partner.roles and partner.state is not PartnerState.HALF_OPEN:
             raise refusals.wrong_party("none of your parties is known here; present them with a PUT credentials")
         module, role, theirs = target.module, target.role, routing.other_side(target.role)
         try:

@@ -1,7 +1,8 @@
 """What the backend offers to partners, worked out of the configuration once, at start."""
 
+import base64
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gateway.config import Config
@@ -43,6 +44,7 @@ class Offer:
         host = host_of(backend.url)
         netloc = self.origin.partition("://")[2].lower()
         self._address = _address_pattern(host, netloc)
+        self._egress_token = backend.egress_token.get_secret_value()
         self.parties: Sequence[OurParty] = config.parties
         self.paths: Mapping[tuple[str, InterfaceRole], str] = {
             (module.lower(), role): base_path + backend.path_of(module) for module, role in backend.interfaces
@@ -58,13 +60,19 @@ class Offer:
         }
 
     def _made(self, authorization: str, settings: PartnerSettings) -> Habits:
-        presented = re.escape(authorization.rpartition(" ")[2])
+        presented = "|".join(map(re.escape, self._tokens(authorization)))
         return Habits(
             authorization,
             owns_strictly=settings.ownership_check is OwnershipCheck.STRICT,
             secrets=re.compile(f"{self._address}|{presented}", re.IGNORECASE),
             settings=settings,
         )
+
+    def _tokens(self, authorization: str) -> Iterator[str]:
+        """What the backend is called with and calls us with, plain and in Base64."""
+        for token in (authorization.rpartition(" ")[2], self._egress_token):
+            yield token
+            yield base64.b64encode(token.encode()).decode().rstrip("=")
 
     def is_ours(self, party: Party) -> bool:
         """Whether we are that party."""
@@ -84,7 +92,16 @@ class Offer:
 
 
 #: Addresses of private networks and of this machine, as a text may hold them.
-_PRIVATE_ADDRESS = r"(?<![\d.])(?:(?:10|127)\.\d{1,3}|192\.168|172\.(?:1[6-9]|2\d|3[01]))\.\d{1,3}\.\d{1,3}(?![\d.])"
+_SHARED_V4 = r"100\.(?:6[4-9]|[7-9]\d|1[01]\d|12[0-7])"
+_PRIVATE_V4 = rf"10\.\d{{1,3}}|127\.\d{{1,3}}|192\.168|169\.254|172\.(?:1[6-9]|2\d|3[01])|{_SHARED_V4}"
+_PRIVATE_ADDRESS = "|".join(
+    (
+        rf"(?<![\d.])(?:{_PRIVATE_V4})\.\d{{1,3}}\.\d{{1,3}}(?![\d.])",
+        r"(?<![\w:])(?:::1|f[cd][0-9a-f]{2}:[0-9a-f:]+|fe[89ab][0-9a-f]:[0-9a-f:]+)(?![\w:])",
+        r"(?<![\w.-])localhost(?![\w.-])",
+        r"https?://[a-z0-9-]+(?=[:/?#\s]|\Z)",
+    )
+)
 
 
 def _address_pattern(host: str, netloc: str) -> str:

@@ -4,7 +4,7 @@ import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
@@ -15,6 +15,8 @@ from gateway.ocpi.lifecycle import Change
 from gateway.ocpi.partner import Partner
 from gateway.store import tables
 from gateway.store.vault import Vault
+
+_A_SECOND = timedelta(seconds=1)
 
 #: What the failure of a handshake is called in the audit trail.
 FAILED = "handshake failed"
@@ -159,6 +161,13 @@ def verify(connection: Connection, vault: Vault) -> Verdict:
     if end.audit_rows != rows:
         return Verdict(rows, unchained, None, f"{end.audit_rows} rows were written, and {rows} are there")
     return Verdict(rows, unchained)
+
+
+def is_there(connection: Connection, *, at: datetime, partner: str, action: str) -> bool:
+    """Whether the trail has such a row."""
+    row = tables.audit.c
+    found = select(row.id).where(row.partner == partner, row.action == action, row.at >= at, row.at < at + _A_SECOND)
+    return connection.execute(found).first() is not None
 
 
 def _written(at: datetime, actor: str, partner: str, action: str, detail: Mapping[str, Any]) -> bytes:

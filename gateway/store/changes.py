@@ -150,14 +150,14 @@ class Ledger(Notes):
                 outbound.forget(self._connection, partner_id, TokenKind.INVITATION)
                 self._withdraw_invitation(partner_id)
                 self._prove(partner_id, inbound_token)
-                self._set(partner_id, registered_at=self._now)
+                self._set(partner_id, registered_at=self._now, leaving=False)
                 return notes
             case lifecycle.Accepted(credentials, discovery, inbound_token):
                 self._adopt(partner_id, credentials, discovery)
                 self._add_pending(partner_id, inbound_token, provable=True)
                 outbound.forget(self._connection, partner_id, TokenKind.INVITATION)
                 inbound.answered(self._connection, partner_id=partner_id)
-                self._set(partner_id, registered_at=self._now)
+                self._set(partner_id, registered_at=self._now, leaving=False)
             case lifecycle.Imported(credentials, discovery, inbound_token, remarks):
                 notes = self._adopt_all_we_can(partner_id, credentials, discovery, remarks)
                 outbound.forget(self._connection, partner_id, TokenKind.INVITATION)
@@ -281,7 +281,7 @@ class Ledger(Notes):
         return profile.owners(self._connection, [role.party for role in credentials.roles], partner_id)
 
     def _take_over(self, partner_id: int, credentials: Credentials, discovery: Discovery) -> None:
-        self._set(partner_id, failures=0, retry_at=None, leaving=False)
+        self._set(partner_id, failures=0, retry_at=None)
         self._discovered(partner_id, discovery)
         outbound.replace(self._connection, self._vault, partner_id=partner_id, token=credentials.token, now=self._now)
 

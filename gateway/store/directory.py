@@ -5,7 +5,7 @@ unknown token is refused (architecture.md, Several processes).
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -34,9 +34,16 @@ class Holder:
 
 
 class Directory:
-    """All partners with their live tokens, by digest, name and party."""
+    """All partners with their live tokens, by digest, name and party.
 
-    def __init__(self, store: Store, vault: Vault) -> None:
+    Args:
+        on_restored: told of the partners that were changed since the store that was put in place of ours (a back-up):
+            what it says of their tokens may be out of date.
+    """
+
+    def __init__(
+        self, store: Store, vault: Vault, *, on_restored: Callable[[Sequence[str]], None] = lambda _names: None
+    ) -> None:
         self._store = store
         self._vault = vault
         self._revision = NOTHING_READ
@@ -45,6 +52,7 @@ class Directory:
         self._names: dict[str, int] = {}
         self._owners: dict[Party, int] = {}
         self._forgotten: set[bytes] = set()
+        self._on_restored = on_restored
         self._refreshing = asyncio.Lock()
 
     @property
@@ -82,15 +90,28 @@ class Directory:
             StoreUnavailableError: the store can't be read; what is in memory stays.
         """
         async with self._refreshing:
-            newest, changed = await self._store.read(
-                lambda connection: (
-                    revision.current(connection),
-                    read_changed(connection, self._vault, since=self._revision),
-                )
-            )
+            newest, changed = await self._read(since=self._revision)
+            if newest < self._revision:
+                newest, changed = await self._read(since=NOTHING_READ)
+                self._start_over(newest)
             for record in changed:
                 self._replace(record)
             self._revision = newest
+
+    async def _read(self, *, since: int) -> tuple[int, list[PartnerRecord]]:
+        return await self._store.read(
+            lambda connection: (
+                revision.current(connection),
+                read_changed(connection, self._vault, since=since),
+            )
+        )
+
+    def _start_over(self, newest: int) -> None:
+        """The store is older than what was read from it: somebody put a back-up in its place."""
+        changed_since = [each.partner.name for each in self._records.values() if each.partner.revision > newest]
+        for known in (self._records, self._holders, self._names, self._owners):
+            known.clear()
+        self._on_restored(sorted(changed_since))
 
     def forget_token(self, token: InboundToken) -> None:
         """Never again accept a token in this process, ahead of the store (handshake.md, rule 9)."""

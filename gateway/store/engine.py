@@ -64,6 +64,7 @@ class Store:
     def __init__(self, url: str, *, busy_seconds: float = BUSY_SECONDS) -> None:
         self.url = make_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self._busy_seconds = busy_seconds
         self._engine = _make_engine(self.url, busy_seconds)
         self._file_locks = FileLocks(f"{self.url.database}.claims") if self.is_sqlite and self.url.database else None
         self._claims = Claims(self._file_locks if self.is_sqlite else ServerLocks(self._engine))
@@ -153,12 +154,31 @@ class Store:
         """Run a transaction to its end though its caller is cancelled: a connection given up half-way is lost."""
         transaction = asyncio.ensure_future(self._run(work, writing=writing))
         self._transactions.add(transaction)
-        transaction.add_done_callback(self._transactions.discard)
+        transaction.add_done_callback(self._ended)
         return await asyncio.shield(transaction)
+
+    @asynccontextmanager
+    async def _taking_turns(self) -> AsyncIterator[None]:
+        """Wait for the other writers of this process, no longer than for one of another process."""
+        async with AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(self._busy_seconds):
+                    await stack.enter_async_context(self._turn)
+            except TimeoutError:
+                raise StoreUnavailableError(
+                    "the database takes nothing in time", remedy="See what else writes to it, and the disk"
+                ) from None
+            yield
+
+    def _ended(self, transaction: asyncio.Future[Any]) -> None:
+        """Forget a transaction; what it failed of is its caller's to tell, unless that one has gone."""
+        self._transactions.discard(transaction)
+        if not transaction.cancelled():
+            transaction.exception()
 
     async def _run(self, work: Callable[[Connection], T], *, writing: bool) -> T:
         try:
-            async with self._turn if writing else nullcontext(), self._engine.connect() as connection:
+            async with self._taking_turns() if writing else nullcontext(), self._engine.connect() as connection:
                 await connection.execution_options(writing=writing)
                 async with connection.begin():
                     return await connection.run_sync(work)

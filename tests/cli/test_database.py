@@ -143,3 +143,27 @@ def test_the_audit_trail_is_exported_a_document_a_line(prepared):
     lines = prepared("audit", "--export").output.splitlines()
 
     assert [json.loads(line)["action"] for line in lines] == ["invited", "suspended", "resumed"]
+
+
+def test_after_a_restored_back_up_the_partners_that_changed_since_are_listed(prepared, folder):
+    prepared("partner", "invite", "acme")
+    prepared("partner", "invite", "other")
+    back_up = (folder / "gateway.db").read_bytes()
+    prepared("partner", "suspend", "acme")
+    (folder / "trail.jsonl").write_text(prepared("audit", "--export").output)
+    assert "knows all" in prepared("audit", "--compare", "trail.jsonl").output
+
+    (folder / "gateway.db").write_bytes(back_up)
+
+    words = prepared("audit", "--compare", "trail.jsonl").output
+    assert "acme: 1 changes are missing" in words
+    assert "partner refresh NAME" in words
+    assert "other" not in words.split("\n")[0]
+    (affected,) = json.loads(prepared("audit", "--compare", "trail.jsonl", "--json").output)["affected"]
+    assert (affected["partner"], affected["missing"][0]["action"]) == ("acme", "suspended")
+
+
+def test_something_else_than_an_export_is_wrong_usage(prepared, folder):
+    (folder / "trail.jsonl").write_text("not a trail\n")
+
+    assert prepared("audit", "--compare", "trail.jsonl").exit_code == 2

@@ -38,16 +38,17 @@ async def fails(doing):
     return failed.value
 
 
+@pytest.fixture
+async def whole(gateway, platform):
+    """A gateway that registered with the partner and was called by it; the partner has a next token ready."""
+    await register(gateway)
+    assert await gateway.opens(platform.tokens_given("POST")[0])
+    platform.answers[PUT] = reply(envelope(THEIR_NEXT))
+    return gateway
+
+
 class TestRotating:
     """handshake.md, Sender: we PUT."""
-
-    @pytest.fixture
-    async def whole(self, gateway, platform):
-        """A gateway that registered with the partner and was called by it; the partner has a next token ready."""
-        await register(gateway)
-        assert await gateway.opens(platform.tokens_given("POST")[0])
-        platform.answers[PUT] = reply(envelope(THEIR_NEXT))
-        return gateway
 
     async def test_su1_both_tokens_of_ours_are_accepted_while_the_put_is_open(self, whole, platform):
         seen = []
@@ -264,3 +265,55 @@ class TestUnregistering:
 
         assert len(platform.requests) == sent
         assert (record.partner.state, record.inbound_tokens, record.outbound_tokens) == (S.UNREGISTERED, (), ())
+
+
+class TestFallingBack:
+    """handshake.md, RU7 and SU4: what we send ourselves falls back to the former token too, once."""
+
+    @pytest.fixture
+    async def renewed(self, whole, platform):
+        """Rotated, and the platform goes on accepting the former token only."""
+        platform.answers[PUT] = reply(envelope(THEIR_NEXT))
+        await whole.rotate("acme")
+        usual = dict(platform.answers)
+
+        def only_the_former(asked):
+            async def answer(request):
+                former = request.headers.get("Authorization") == written(OUTBOUND_TOKEN, TokenForm.BASE64)
+                return usual[asked] if former else reply(b"", 401)
+
+            return answer
+
+        platform.answers |= {asked: only_the_former(asked) for asked in usual}
+        return whole
+
+    async def test_an_unregistration_reaches_the_partner(self, renewed, platform):
+        assert (await renewed.unregister("acme")).partner.state is S.UNREGISTERED
+        assert [request.headers["Authorization"] for request in platform.sent("DELETE")] == [
+            written(NEXT_OUTBOUND_TOKEN, TokenForm.BASE64),
+            written(OUTBOUND_TOKEN, TokenForm.BASE64),
+        ]
+
+    async def test_a_rotation_gets_both_sides_out_of_it(self, renewed, platform):
+        record = await renewed.rotate("acme")
+
+        assert record.partner.outbound_token == NEXT_OUTBOUND_TOKEN
+        assert platform.sent("PUT")[-1].headers["Authorization"] == written(OUTBOUND_TOKEN, TokenForm.BASE64)
+
+    async def test_after_a_day_the_former_token_is_presented_no_more(self, renewed, platform, clock):
+        clock.move(days=1)
+        with pytest.raises(HandshakeError):
+            await renewed.rotate("acme")
+
+        former = written(OUTBOUND_TOKEN, TokenForm.BASE64)
+        assert former not in [request.headers.get("Authorization") for request in platform.requests[-4:]]
+
+
+async def test_a_partner_that_is_being_left_is_not_rotated(whole, platform):
+    platform.answers["DELETE", CREDENTIALS_URL] = lost()
+    with pytest.raises(HandshakeError):
+        await whole.unregister("acme")
+
+    with pytest.raises(OperatorError, match="is being unregistered"):
+        await whole.rotate("acme")
+    assert (await whole.partner("acme")).leaving

@@ -144,6 +144,19 @@ async def test_a_refusal_of_a_token_that_was_replaced_meanwhile_says_nothing(not
     assert await noted.trail() == trail
 
 
+async def test_where_the_former_token_is_refused_too_there_is_nothing_to_wait_for(noted, gateway):
+    token = await registered(gateway)
+    await noted.accepted()
+    await gateway.presents("PUT", token, THEIR_NEXT)
+
+    for _ in range(3):
+        assert (await noted.partner()).state is S.REGISTERED
+        await noted.standing.refused(await noted.partner(), former_too=True)
+
+    assert (await noted.partner()).state is S.HALF_OPEN
+    assert len(noted.alarms) == 1
+
+
 async def test_half_open_is_told_once(noted, gateway):
     await gateway.register("acme", INVITATION_TOKEN)
     await noted.refused(3)
@@ -151,12 +164,14 @@ async def test_half_open_is_told_once(noted, gateway):
     assert len(noted.alarms) == 1
 
 
-async def test_a_store_that_fails_is_told_and_the_next_call_makes_the_same_finding(noted, gateway, locked):
+async def test_a_store_that_fails_is_told_once_and_a_later_call_makes_the_same_finding(noted, gateway, clock, locked):
     await registered(gateway)
     with locked():
         await noted.accepted()
-    assert isinstance(noted.failures[0], StoreUnavailableError)
+        await noted.accepted()
+    assert [type(failure) for failure in noted.failures] == [StoreUnavailableError]
     assert not (await noted.partner()).outbound_proved
 
+    clock.move(seconds=5)
     await noted.accepted()
     assert (await noted.partner()).outbound_proved

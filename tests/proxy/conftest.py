@@ -64,8 +64,8 @@ class Noted:
     async def accepted(self, partner):
         self.findings.append(("accepted", partner.name))
 
-    async def refused(self, partner):
-        self.findings.append(("refused", partner.name))
+    async def refused(self, partner, *, former_too=False):
+        self.findings.append(("both refused" if former_too else "refused", partner.name))
 
 
 class Rig:

@@ -384,6 +384,7 @@ class TestFallingBack:
         answer, presented = await self.call(rig)
         assert answer.http_status == 401
         assert len(presented) == 2
+        assert rig.standing.findings == [("both refused", "acme")]
 
     async def test_a_body_too_large_to_be_kept_goes_out_once(self, rig):
         await rig.renew(token="the-next-outbound-token")

@@ -3,12 +3,14 @@
 import asyncio
 
 import pytest
+from sqlalchemy import delete, select, update
 
 from gateway.ocpi import lifecycle
 from gateway.ocpi.party import Party
 from gateway.store import directory as module
 from gateway.store.directory import Directory
 from gateway.store.engine import Store, StoreUnavailableError
+from gateway.store.tables import audit, inbound_token, partner, store_state
 from tests.store.books import FOUND, theirs
 
 ABC, XYZ = Party("DE", "ABC"), Party("DE", "XYZ")
@@ -145,3 +147,30 @@ async def test_refreshes_at_the_same_time_follow_one_another(books, directory, r
     await asyncio.gather(*(directory.refresh() for _ in range(4)))
 
     assert read == ["acme"]
+
+
+async def test_an_older_store_in_place_of_ours_is_read_anew_and_who_changed_since_is_told(books, vault):
+    told = []
+    directory = Directory(books.store, vault, on_restored=told.append)
+    for name in ("one", "two"):
+        await books.invite(name, name)
+    saved = await books.store.read(lambda c: c.execute(select(store_state.c.revision)).scalar_one())
+    await books.invite("two", "again")
+    await books.invite("three", "three")
+    await directory.refresh()
+
+    def restore(connection):
+        newer = select(partner.c.id).where(partner.c.revision > saved)
+        connection.execute(update(partner).where(partner.c.name == "two").values(revision=saved))
+        connection.execute(delete(audit).where(audit.c.partner == "three"))
+        connection.execute(delete(inbound_token).where(inbound_token.c.partner_id.in_(newer)))
+        connection.execute(delete(partner).where(partner.c.revision > saved))
+        connection.execute(update(store_state).values(revision=saved))
+
+    await books.store.write(restore)
+    await directory.refresh()
+
+    assert told == [["three", "two"]]
+    assert sorted(record.partner.name for record in directory.records()) == ["one", "two"]
+    assert directory.named("three") is None
+    assert directory.holder(vault.digest("three")) is None
