@@ -15,6 +15,9 @@ from gateway.store import tables
 from gateway.store.keys import binding_of
 from gateway.store.vault import Sealed, Vault, WrongKeyError
 
+#: Interface roles as they are stored; many thousands are read at start.
+_INTERFACE_ROLES: Mapping[str, InterfaceRole | None] = {"": None, **{role.value: role for role in InterfaceRole}}
+
 #: States of `outbound_token`.
 ACTIVE = "active"
 PREVIOUS = "previous"
@@ -200,9 +203,7 @@ def _partner(
         roles=tuple(
             CredentialsRole(role.role, Party(role.country_code, role.party_id), role.business_details) for role in roles
         ),
-        endpoints=tuple(
-            Endpoint(each.identifier, InterfaceRole(each.role) if each.role else None, each.url) for each in endpoints
-        ),
+        endpoints=tuple(Endpoint(each.identifier, _INTERFACE_ROLES[each.role], each.url) for each in endpoints),
         manners=Manners(TokenForm(row.token_form), TokenForm(row.versions_form)),
         invitation=Invitation(
             tuple((Party.parse(name), role) for name, role in row.invited_roles), frozenset(row.invited_hosts)
