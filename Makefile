@@ -20,7 +20,7 @@ LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashe
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test check lint types contracts docs-fresh format docs lock image image-test clean
+.PHONY: help demo run test check lint types contracts docs-fresh format docs lock bench image image-test clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ lock: ## resolve requirements/*.lock (needs uv; ARGS=--upgrade takes the newest 
 	@$(LOCK) pyproject.toml --extra postgres -o requirements/runtime.lock
 	@$(LOCK) pyproject.toml --extra postgres --group dev requirements/build.in \
 		-c requirements/runtime.lock -c requirements/build.lock -o requirements/dev.lock
+
+bench: $(READY) ## what many partners cost, as ratios to ten (ARGS=100000 for another number)
+	@$(BIN)/python bench/partners.py $(ARGS)
 
 image: ## build the container image with the engine that is here
 	@tools/image.sh build $(IMAGE)
