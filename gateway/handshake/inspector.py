@@ -81,7 +81,7 @@ class Inspector:
         """
         registrar = self._registrar
         async with registrar.alone_with(name):
-            record = await registrar.write(self._actor, lambda ledger: ledger.ensure(name))
+            record = await registrar.write(self._actor, lambda ledger: ledger.introduce(name))
             destination(record.partner.state, Imported)
             target = Target(versions_url, outbound_token, hosts=registrar.hosts_of(name))
             flow = adopt(registrar.front, target, inbound_token=inbound_token, roles=roles)

@@ -86,6 +86,19 @@ class Ledger(Notes):
         )
         return self.partner(name)
 
+    def introduce(self, name: str) -> PartnerRecord:
+        """The partner of that name that is about to be imported; one that is made for it stands in the audit trail.
+
+        Raises:
+            OperatorError: the name isn't one that a partner can have.
+        """
+        known = read_by_name(self._connection, self._vault, name)
+        if known is not None:
+            return known
+        record = self.ensure(name)
+        self._audit(record, "import started", {})
+        return record
+
     def invite(
         self, name: str, *, invitation_token: str, invitation: Invitation, expires_at: datetime
     ) -> PartnerRecord:

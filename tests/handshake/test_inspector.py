@@ -173,7 +173,7 @@ class TestImporting:
         assert seen.partner.endpoint("tokens") is not None
         assert await gateway.opens(OURS)
         assert {request.method for request in front.requests} == {"GET"}
-        assert (await trail(gateway)) == ["imported"]
+        assert (await trail(gateway)) == ["import started", "imported"]
 
     async def test_parties_that_the_platform_does_not_tell_are_named_by_the_operator(self, gateway, front):
         front.answers[GET_CREDENTIALS] = reply(b"", 404)
@@ -190,6 +190,7 @@ class TestImporting:
         with pytest.raises(HandshakeError, match="refuses the token"):
             await self.adopt(gateway)
         assert (await record(gateway)).partner.state is S.UNREGISTERED
+        assert await trail(gateway) == ["import started"]
         assert not await gateway.opens(OURS)
 
     async def test_a_token_of_another_partner_is_refused(self, gateway, front):
