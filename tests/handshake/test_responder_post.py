@@ -79,10 +79,15 @@ class TestPostFaults:
         token = await invited(gateway)
         await gateway.directory.refresh()
         await gateway.store.close()
+        whole = database.read_bytes()
         database.write_bytes(b"not a database" * 1000)
 
         assert codes(await gateway.presents("POST", token, THEIRS)) == (200, 3000)
         assert platform.requests == []
+
+        await gateway.store.close()
+        database.write_bytes(whole)
+        assert codes(await gateway.presents("POST", token, THEIRS)) == (200, 1000)
 
     async def test_a_failure_is_answered_although_no_note_of_it_can_be_kept(self, gateway, platform, locked):
         token = await invited(gateway)

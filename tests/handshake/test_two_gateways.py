@@ -4,9 +4,10 @@ import pytest
 
 from gateway.ocpi.flow import HandshakeError
 from gateway.ocpi.vocabulary import PartnerState
-from gateway.store.engine import Store
 from gateway.store.keys import open_vault
 from gateway.store.migrate import migrate
+from tests.handshake.faulty import FaultyStore
+from tests.handshake.invariants import hold
 from tests.handshake.rig import Gateway, document, lost, request_of, unreachable
 
 S = PartnerState
@@ -69,13 +70,16 @@ class World:
 
 @pytest.fixture
 async def world(tmp_path, keyring, clock):
-    stores = [Store(f"sqlite:///{tmp_path}/{name}.db") for name in ("cpo", "emsp")]
+    stores = [FaultyStore(f"sqlite:///{tmp_path}/{name}.db") for name in ("cpo", "emsp")]
     vaults = []
     for store in stores:
-        await store.write(migrate)
+        await super(FaultyStore, store).write(migrate)
         vaults.append(await store.write(lambda connection: open_vault(connection, keyring, now=clock())))
     pairs = iter(zip(stores, vaults, strict=True))
-    yield World(lambda host, us, reach: Gateway(*next(pairs), clock, reach=reach, host=host, us=us))
+    made = World(lambda host, us, reach: Gateway(*next(pairs), clock, reach=reach, host=host, us=us))
+    yield made
+    for gateway in (made.cpo, made.emsp):
+        await hold(gateway)
     for store in stores:
         await store.close()
 
