@@ -1,5 +1,6 @@
 """Fixtures of the handshake's tests: a gateway on a real database, and a partner's platform that is up."""
 
+import shutil
 from functools import partial
 
 import pytest
@@ -8,6 +9,13 @@ from tests import disk
 from tests.handshake import invariants
 from tests.handshake.faulty import FaultyStore
 from tests.handshake.rig import Gateway, Platform
+
+
+@pytest.fixture
+def reachable(_migrated):
+    """The path of a database that an ordinary user can reach too; for tests of disks that can only be read."""
+    with disk.open_folder() as folder:
+        yield shutil.copy(_migrated, folder / "gateway.db")
 
 
 @pytest.fixture

@@ -99,6 +99,7 @@ class Gateway:
         outcomes: what was told of handshakes: role, outcome, partner.
         progress: what a terminal would show.
         loses_answers: do what is asked, then lose the connection before the answer was written; an exception says how.
+        lost_answers: what was lost so.
         known: what all processes of this gateway have in common.
     """
 
@@ -109,7 +110,7 @@ class Gateway:
         self.url = f"https://{host}"
         self.versions_url = f"{self.url}/ocpi/versions"
         self.credentials_url = f"{self.url}/ocpi/2.2.1/credentials"
-        self.outcomes, self.progress, self.steps, self.loses_answers = [], [], [], False
+        self.outcomes, self.progress, self.steps, self.loses_answers, self.lost_answers = [], [], [], False, []
         self.registrar = Registrar(
             store=store,
             vault=vault,
@@ -217,6 +218,7 @@ class Gateway:
                 answer = self._reply(await self.responder.delete(holder))
         await self.directory.refresh()
         if self.loses_answers:
+            self.lost_answers.append(answer)
             raise lost() if self.loses_answers is True else self.loses_answers
         if request.method == "POST":
             self.directory.forget_token(holder.token)
