@@ -33,6 +33,7 @@ def becomes(gateway, partner, http_status):
 
 
 @pytest.mark.parametrize("failing", [disk.full, disk.read_only], ids=["full", "read-only"])
+@pytest.mark.ways("error")
 async def test_store_disk_that_takes_nothing_leaves_tokens_working_and_answers_handshakes_3000(
     gateway, backend, registered, failing
 ):
@@ -48,6 +49,7 @@ async def test_store_disk_that_takes_nothing_leaves_tokens_working_and_answers_h
     assert await opens(gateway, registered)
 
 
+@pytest.mark.ways("error")
 async def test_store_disk_that_can_only_be_read_is_started_on_with_readiness_red(start, backend, partner):
     backend.offer("/locations", [])
     async with start() as before:

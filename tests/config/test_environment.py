@@ -113,7 +113,7 @@ def test_a_place_that_is_not_writable_is_a_problem(minimal, read_only_folder):
     ]
 
 
-def test_a_database_that_can_only_be_read_is_no_problem(minimal, read_only_folder):
+def test_store_disk_of_a_database_that_can_only_be_read_is_no_problem(minimal, read_only_folder):
     database = read_only_folder.parent / f"{read_only_folder.name}.db"
     database.touch(mode=0o444)
     try:
