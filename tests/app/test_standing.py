@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.app.test_watch import until
 from tests.e2e.rig import EGRESS_TOKEN
 from tests.platform import token_header
