@@ -8,6 +8,7 @@ import pytest
 from gateway.ocpi.flow import FetchCause, HandshakeError
 from gateway.store.engine import StoreUnavailableError
 from tests.handshake.rig import lost, reply, unreachable
+from tests.ocpi.dialogue import credentials, envelope
 
 KILL, ERROR, TIME_OUT, LOST_ANSWER = "kill", "error", "time-out", "lost answer"
 
@@ -21,6 +22,19 @@ FATES = {
     LOST_ANSWER: lost(),
 }
 each_fate = pytest.mark.parametrize("fate", FATES.values(), ids=FATES)
+
+_THEIRS = credentials()
+#: Successes to a POST or PUT of ours by which nothing can be done.
+UNUSABLE = {
+    "OCPI status 3000": reply(envelope(status_code=3000)),
+    "data missing": reply(envelope()),
+    "empty list": reply(envelope([])),
+    "token missing": reply(envelope({key: value for key, value in _THEIRS.items() if key != "token"})),
+    "token empty": reply(envelope({**_THEIRS, "token": ""})),
+    "no body": reply(b""),
+    "HTTP 201 and OCPI status 2001": reply(envelope(status_code=2001), 201),
+}
+each_unusable = pytest.mark.parametrize("answer", UNUSABLE.values(), ids=UNUSABLE)
 
 
 def each_crash(*, writes):
@@ -42,3 +56,9 @@ async def presents(gateway, *request):
         return await gateway.presents(*request)
     except asyncio.CancelledError:
         return None
+
+
+def one_token(platform, method):
+    """The only token of ours that it was ever given so."""
+    (given,) = set(platform.tokens_given(method))
+    return given

@@ -139,9 +139,9 @@ def page(known: Sequence[Proof]) -> str:
         "",
         "Every point at which a handshake can fail, what the gateway does then, and the tests that make it fail there:",
         "by a killed process, an error, a time-out, or an answer that is lost. After each test of `tests/handshake/`",
-        "it is checked that no dead token works, also after a restart; that TOKEN_A opens no functional module; that no",
-        "partner has more tokens than it may; that the audit trail is whole, and each change left a row in it; that the",
-        "database is as some transaction left it; and that no token stands in it in plain.",
+        "it is checked that no dead token works, also after a restart; that TOKEN_A opens no functional module; that",
+        "no partner has more tokens than it may; that the audit trail is whole, and each change left a row in it; that",
+        "the database is as some transaction left it; and that no token stands in it in plain.",
     ]
     for title, rows in GROUPS.items():
         lines += ["", f"## {title}", "", "| | point | required | ways | tests |", "|---|---|---|---|---|"]
