@@ -50,10 +50,12 @@ contracts: $(READY) ## the import layers
 docs-fresh: $(READY) ## generated files are what the code says they are
 	@$(BIN)/python -m gateway.config.reference --check
 	@$(BIN)/python -m gateway.observe.reference --check
+	@$(BIN)/python -m tests.handshake.table --check
 
 docs: $(READY) ## write the generated files anew
 	@$(BIN)/python -m gateway.config.reference
 	@$(BIN)/python -m gateway.observe.reference
+	@$(BIN)/python -m tests.handshake.table
 
 format: $(READY) ## let ruff mend what it can
 	@$(BIN)/ruff check --fix .

@@ -63,9 +63,9 @@ def _migrated(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory):
+def postgres():
     """A PostgreSQL server of this worker's own."""
-    server = Server(tmp_path_factory.mktemp("postgres"))
+    server = Server()
     yield server
     server.stop()
 

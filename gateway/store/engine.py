@@ -32,6 +32,7 @@ _CAUSES: Final = (
     ("disk i/o", "the disk reports an error", "Check the disk and its mount where the database lies"),
     ("readonly", "the database can't be written", "Make the database file and its folder writable for this user"),
     ("read-only", "the database can't be written", "Make the database file and its folder writable for this user"),
+    ("permission", "the database can't be written", "Make the database file and its folder writable for this user"),
     ("lock timeout", "the database is locked by another program", "Find who holds it: only gateways may write to it"),
     ("timeout", "the database answers too slowly", "Check the database server"),
     ("closed", "the connection to the database was lost", "Check that the database server runs"),
@@ -114,8 +115,8 @@ class Store:
                 raise _unavailable(error) from error
             yield
 
-    def check_space(self) -> None:
-        """Look whether there is room for a handshake where an SQLite database lies.
+    def check_disk(self) -> None:
+        """Look whether an SQLite database may be written to, and whether there is room for a handshake where it lies.
 
         Raises:
             StoreUnavailableError: there isn't.
@@ -126,6 +127,8 @@ class Store:
             free = sqlite.free_bytes(self.url.database)
         except OSError as error:
             raise _unavailable(error) from error
+        if not sqlite.can_write(self.url.database):
+            raise _unavailable(PermissionError("read-only"))
         if free < _SPARE_BYTES:
             raise StoreUnavailableError("the disk is full", remedy="Free space where the database lies")
 

@@ -44,6 +44,15 @@ def free_bytes(path: str) -> int:
     return disk.f_bavail * disk.f_frsize
 
 
+def can_write(path: str) -> bool:
+    """Whether a database file and its folder, where the journals lie, may be written to.
+
+    SQLite takes the write lock of a file that it can only read without a word, and fails when something is written.
+    """
+    effective = os.access in os.supports_effective_ids
+    return all(os.access(each, os.W_OK, effective_ids=effective) for each in (path, Path(path).absolute().parent))
+
+
 def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)

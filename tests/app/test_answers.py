@@ -67,7 +67,7 @@ async def test_a_token_that_is_missing_malformed_or_unknown_is_answered_one_unif
     assert backend.requests == []
 
 
-async def test_token_a_on_a_functional_module_is_answered_the_same_401(gateway, backend, invited):
+async def test_rp9_token_a_on_a_functional_module_is_answered_the_same_401(gateway, backend, invited):
     answer = await invited.call("GET", gateway.public_url + LOCATIONS, token=invited.token_a)
 
     assert words(answer) == (401, 2000)
@@ -83,7 +83,7 @@ async def test_an_expired_invitation_is_answered_401(gateway, partner, backend):
     assert gateway.log[-1]["reason"] == "expired"
 
 
-async def test_token_a_is_dead_once_the_answer_with_token_c_arrived(gateway, registered):
+async def test_rp8_token_a_is_dead_once_the_answer_with_token_c_arrived(gateway, registered):
     for method in ("GET", "POST", "PUT", "DELETE"):
         answer = await registered.call(
             method, gateway.credentials_url, token=registered.token_a, document=registered.credentials
@@ -91,7 +91,7 @@ async def test_token_a_is_dead_once_the_answer_with_token_c_arrived(gateway, reg
         assert words(answer) == (401, 2000)
 
 
-async def test_post_of_a_registered_partner_is_405_with_the_methods_that_are_allowed(gateway, registered):
+async def test_rp8_post_of_a_registered_partner_is_405_with_the_methods_that_are_allowed(gateway, registered):
     http_status, envelope, headers = await registered.call(
         "POST", gateway.credentials_url, document=registered.credentials
     )
@@ -100,7 +100,7 @@ async def test_post_of_a_registered_partner_is_405_with_the_methods_that_are_all
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
-async def test_put_and_delete_without_a_registration_are_405(gateway, invited, method):
+async def test_ru1_rd4_put_and_delete_without_a_registration_are_405(gateway, invited, method):
     http_status, envelope, headers = await invited.call(
         method, gateway.credentials_url, token=invited.token_a, document=invited.credentials
     )
@@ -153,7 +153,10 @@ async def test_wrong_credentials_are_200_with_2001_naming_each_field(gateway, in
         ("/2.2.1", (200, ocpi([]), {}), "GET version details"),
     ],
 )
-async def test_a_partner_whose_api_can_not_be_used_is_answered_3001_with_the_step(gateway, invited, path, answer, step):
+@pytest.mark.ways("error")
+async def test_rp2_a_partner_whose_api_can_not_be_used_is_answered_3001_with_the_step(
+    gateway, invited, path, answer, step
+):
     invited.answers[path] = answer
 
     http_status, envelope = await invited.register(gateway.public_url, token_a=invited.token_a)
@@ -164,7 +167,8 @@ async def test_a_partner_whose_api_can_not_be_used_is_answered_3001_with_the_ste
     assert (await invited.register(gateway.public_url, token_a=invited.token_a))[0] == 200, "TOKEN_A has to stay valid"
 
 
-async def test_a_partner_that_refuses_token_b_is_told_so(gateway, invited):
+@pytest.mark.ways("error")
+async def test_rp3_a_partner_that_refuses_token_b_is_told_so(gateway, invited):
     invited.refused = {token_header(invited.token_b), f"Token {invited.token_b}", None}
 
     _, envelope = await invited.register(gateway.public_url, token_a=invited.token_a)
@@ -173,7 +177,7 @@ async def test_a_partner_that_refuses_token_b_is_told_so(gateway, invited):
     assert "refused the credentials token that you gave us" in envelope["status_message"]
 
 
-async def test_no_mutual_version_is_3002(gateway, invited):
+async def test_rp2_no_mutual_version_is_3002(gateway, invited):
     invited.answers["/versions"] = (200, ocpi([{"version": "2.1.1", "url": f"{invited.url}/2.1.1"}]), {})
 
     http_status, envelope = await invited.register(gateway.public_url, token_a=invited.token_a)
@@ -182,7 +186,7 @@ async def test_no_mutual_version_is_3002(gateway, invited):
     assert envelope["status_message"] == "GET versions: no mutual OCPI version; wanted is 2.2.1"
 
 
-async def test_a_missing_module_is_3003_and_named(start, partner):
+async def test_rp2_a_missing_module_is_3003_and_named(start, partner):
     async with start(required_modules=["tokens:SENDER", "hubclientinfo"]) as gateway:
         issued = await gateway.verbs.invite("partner")
 
@@ -193,7 +197,7 @@ async def test_a_missing_module_is_3003_and_named(start, partner):
     assert "tokens" not in envelope["status_message"]
 
 
-async def test_the_same_handshake_a_second_time_while_it_is_under_way_is_409(gateway, invited):
+async def test_rp7_the_same_handshake_a_second_time_while_it_is_under_way_is_409(gateway, invited):
     invited.hold = Hold()
     first = asyncio.ensure_future(invited.register(gateway.public_url, token_a=invited.token_a))
     await invited.hold.reached.wait()
@@ -205,7 +209,7 @@ async def test_the_same_handshake_a_second_time_while_it_is_under_way_is_409(gat
     assert (await first)[0] == 200
 
 
-async def test_versions_and_credentials_are_answered_at_once_while_the_post_is_open(gateway, invited):
+async def test_rp10_versions_and_credentials_are_answered_at_once_while_the_post_is_open(gateway, invited):
     invited.hold = Hold()
     first = asyncio.ensure_future(invited.register(gateway.public_url, token_a=invited.token_a))
     await invited.hold.reached.wait()
@@ -319,7 +323,7 @@ async def test_a_method_that_ocpi_does_not_use_is_405_with_allow(gateway, backen
     assert backend.requests == []
 
 
-async def test_a_suspended_partner_is_answered_the_uniform_401(gateway, registered):
+async def test_rd5_a_suspended_partner_is_answered_the_uniform_401(gateway, registered):
     await gateway.verbs.suspend("partner")
     await asyncio.sleep(0)
 
@@ -332,7 +336,7 @@ async def test_a_suspended_partner_is_answered_the_uniform_401(gateway, register
     assert words(answer) == (401, 2000)
 
 
-async def test_a_delete_is_answered_again_and_everything_else_is_401(gateway, registered):
+async def test_rd2_a_delete_is_answered_again_and_everything_else_is_401(gateway, registered):
     first = await registered.call("DELETE", gateway.credentials_url)
     second = await registered.call("DELETE", gateway.credentials_url)
     versions = await registered.call("GET", f"{gateway.public_url}/ocpi/versions")
@@ -340,7 +344,9 @@ async def test_a_delete_is_answered_again_and_everything_else_is_401(gateway, re
     assert (words(first), words(second), words(versions)) == ((200, 1000), (200, 1000), (401, 2000))
 
 
-async def test_a_put_gives_a_new_token_and_the_old_one_lives_until_the_new_one_is_used(gateway, backend, registered):
+async def test_ru5_a_put_gives_a_new_token_and_the_old_one_lives_until_the_new_one_is_used(
+    gateway, backend, registered
+):
     backend.offer("/locations", [])
     old = registered.token_c
     registered.token_b = "next-token-b-of-the-platform"
@@ -408,7 +414,7 @@ async def test_a_partner_may_be_answered_201(start, partner):
     assert http_status == 201
 
 
-async def test_token_b_works_on_functional_modules_at_once_after_we_registered_from_the_command_line(
+async def test_sp3_token_b_works_on_functional_modules_at_once_after_we_registered_from_the_command_line(
     gateway, backend, partner
 ):
     backend.offer("/locations", [])
@@ -421,7 +427,8 @@ async def test_token_b_works_on_functional_modules_at_once_after_we_registered_f
     assert words(answer) == (200, 1000)
 
 
-async def test_the_answer_with_token_c_is_given_though_the_store_fails_right_after_it_was_committed(
+@pytest.mark.ways("error")
+async def test_rp5_the_answer_with_token_c_is_given_though_the_store_fails_right_after_it_was_committed(
     gateway, invited, monkeypatch
 ):
     async def fail(_self):

@@ -33,7 +33,7 @@ async def opens(partner, gateway, token=None):
     return (await partner.call("GET", gateway.public_url + LOCATIONS, token=token))[0]
 
 
-async def test_a_handshake_on_one_is_honoured_by_the_other_at_once(gateways, partner):
+async def test_store_several_gateways_a_handshake_on_one_is_honoured_by_the_other_at_once(gateways, partner):
     one, other = gateways
     token_a = (await one.verbs.invite("partner")).invitation_token
 
@@ -42,7 +42,7 @@ async def test_a_handshake_on_one_is_honoured_by_the_other_at_once(gateways, par
     assert await opens(partner, other) == 200
 
 
-async def test_a_revocation_on_one_is_honoured_by_the_other_within_a_second(gateways, partner):
+async def test_store_several_gateways_a_revocation_on_one_is_honoured_by_the_other_within_a_second(gateways, partner):
     one, other = gateways
     await partner.register(one.public_url, token_a=(await one.verbs.invite("partner")).invitation_token)
     assert await opens(partner, other) == 200
@@ -56,7 +56,7 @@ async def test_a_revocation_on_one_is_honoured_by_the_other_within_a_second(gate
         assert await until(is_shut)
 
 
-async def test_two_posts_with_one_token_a_to_both_end_in_one_registration(gateways, partner):
+async def test_rp7_store_several_gateways_two_posts_with_one_token_a_to_both_end_in_one_registration(gateways, partner):
     one = gateways[0]
     token_a = (await one.verbs.invite("partner")).invitation_token
     partner.hold = Hold()
@@ -103,7 +103,8 @@ async def test_without_the_server_known_tokens_work_handshakes_are_3000_and_all_
     assert (http_status, envelope["status_code"]) == (200, 1000)
 
 
-async def test_a_gateway_that_stops_amid_a_handshake_leaves_the_other_able_to_finish_it(
+@pytest.mark.ways("kill")
+async def test_store_stop_a_gateway_that_stops_amid_a_handshake_leaves_the_other_able_to_finish_it(
     start, postgres, database, partner
 ):
     settings = {"database": postgres.url_of(database), "encryption_key": KEY}

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.app.test_watch import until
 from tests.e2e.rig import EGRESS_TOKEN
 from tests.platform import token_header
@@ -22,6 +24,7 @@ def presented(partner):
     return [authorization for _, path, authorization in partner.requests if path == "/tokens"]
 
 
+@pytest.mark.ways("error")
 async def test_sp10_a_token_refused_at_its_first_use_is_told_with_what_to_ask_for(
     gateway, backend, partner, registered
 ):
@@ -58,6 +61,7 @@ async def test_sp10_it_can_be_tried_again_and_is_well_where_the_partner_accepts_
     assert (await call(gateway, partner))[0] == 404  # the platform has no tokens module of its own to answer with
 
 
+@pytest.mark.ways("error")
 async def test_ru7_a_new_token_that_is_refused_later_is_replaced_by_the_former_one(gateway, partner, registered):
     partner.answers["/tokens"] = (200, {"status_code": 1000}, {})
     await call(gateway, partner)
@@ -72,6 +76,7 @@ async def test_ru7_a_new_token_that_is_refused_later_is_replaced_by_the_former_o
     assert (await shown(gateway)).partner.state == "REGISTERED"
 
 
+@pytest.mark.ways("error")
 async def test_ru2_a_put_whose_new_token_works_only_after_our_answer_is_accepted(gateway, partner, registered):
     former, partner.token_b = partner.token_b, "the-next-token-b"
     partner.refused.add(token_header("the-next-token-b"))

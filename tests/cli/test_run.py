@@ -61,6 +61,21 @@ def test_run_on_a_port_that_is_taken_says_which(folder):
     assert "Traceback" not in ended.stderr + ended.stdout
 
 
+@pytest.mark.e2e
+@pytest.mark.parametrize("verb", [["run"], ["partner", "list"], ["validate"]], ids=" ".join)
+@pytest.mark.ways("error")
+def test_store_wrong_key_refuses_to_start_with_one_clear_line(folder, prepared, verb):
+    (folder / "gateway.db.key").write_text(prepared("key", "generate").output)
+    ended = subprocess.run([sys.executable, "-m", "gateway", *verb], capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 1
+    (told,) = [line for line in ended.stderr.splitlines() if line.startswith("failed: ")]
+    assert "the database needs the encryption key" in told
+    assert "fault: operator" in ended.stderr
+    assert "Traceback" not in ended.stderr + ended.stdout
+    assert "listening" not in ended.stdout
+
+
 def test_run_on_an_invalid_configuration_ends_with_78(folder, command):
     (folder / "config.yaml").write_text("public_url: 1\n")
 

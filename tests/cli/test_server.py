@@ -64,7 +64,8 @@ def test_validate_finds_that_a_file_is_missing(folder, configured):
     assert "config.yaml:15: outbound.ca_file: " in result.errors
 
 
-def test_validate_finds_that_the_key_is_not_that_of_the_database(folder, configured):
+@pytest.mark.ways("error")
+def test_store_wrong_key_validate_finds_that_the_key_is_not_that_of_the_database(folder, configured):
     assert configured("migrate").exit_code == 0
     (folder / "gateway.db.key").write_text(configured("key", "generate").output)
 

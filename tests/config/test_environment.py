@@ -113,6 +113,19 @@ def test_a_place_that_is_not_writable_is_a_problem(minimal, read_only_folder):
     ]
 
 
+def test_store_disk_of_a_database_that_can_only_be_read_is_no_problem(minimal, read_only_folder):
+    database = read_only_folder.parent / f"{read_only_folder.name}.db"
+    database.touch(mode=0o444)
+    try:
+        assert problems(minimal + f"database: sqlite:///{database}\n") == []
+        database.chmod(0)
+        assert problems(minimal + f"database: sqlite:///{database}\n") == [
+            f"c.yaml:13: database: the file '{database}' can't be read: Permission denied"
+        ]
+    finally:
+        database.unlink()
+
+
 def test_a_place_that_cannot_be_reached_is_a_problem(minimal, read_only_folder):
     hidden = read_only_folder / "locked" / "gateway.db"
     assert problems(minimal + f"database: sqlite:///{hidden}\n") == [

@@ -229,6 +229,13 @@ class Gateway:
         await self._launch()
         assert await self._becomes_ready(), self._read_log()
 
+    async def crash(self):
+        """Kill it, and start it again on the same ports and database."""
+        self._process.kill()
+        await self._process.wait()
+        await self._launch()
+        assert await self._becomes_ready(), self._read_log()
+
     @property
     def pid(self):
         """The process."""
@@ -254,15 +261,19 @@ class Gateway:
         """What it wrote: log, database, key file."""
         return [file for file in self._folder.iterdir() if file.is_file() and file != self._file]
 
-    async def run(self, *words):
-        """Run a verb of the command line beside the running server, whatever comes of it."""
-        process = await asyncio.create_subprocess_exec(
+    async def begin(self, *words):
+        """Begin a verb of the command line beside the running server; gives its process."""
+        return await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "gateway", "-c", str(self._file), *words),
             cwd=self._folder,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
+
+    async def run(self, *words):
+        """Run a verb of the command line beside the running server, whatever comes of it."""
+        process = await self.begin(*words)
         try:
             output, errors = await asyncio.wait_for(process.communicate(), timeout=_COMMAND_SECONDS)
         except TimeoutError:

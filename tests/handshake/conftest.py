@@ -1,20 +1,40 @@
 """Fixtures of the handshake's tests: a gateway on a real database, and a partner's platform that is up."""
 
-import sqlite3
-from contextlib import closing, contextmanager
+import shutil
+from functools import partial
 
 import pytest
 
-from gateway.store.engine import Store
+from tests import disk
+from tests.handshake import invariants
+from tests.handshake.faulty import FaultyStore
 from tests.handshake.rig import Gateway, Platform
+
+
+@pytest.fixture
+def reachable(_migrated):
+    """The path of a database that an ordinary user can reach too; for tests of disks that can only be read."""
+    with disk.open_folder() as folder:
+        yield shutil.copy(_migrated, folder / "gateway.db")
 
 
 @pytest.fixture
 async def store(database):
     """The database, with little patience for a lock, because some tests hold one."""
-    opened = Store(f"sqlite:///{database}", busy_seconds=0.2)
+    opened = FaultyStore(f"sqlite:///{database}", busy_seconds=0.2)
     yield opened
     await opened.close()
+
+
+@pytest.fixture
+async def gateways(store):
+    """All gateways of a test; at its end all that must hold after every fault is checked on them."""
+    made = []
+    yield made
+    for gateway in made:
+        await invariants.hold(gateway)
+    for gateway in made:
+        await gateway.store.close()
 
 
 @pytest.fixture
@@ -23,11 +43,12 @@ def platform():
 
 
 @pytest.fixture
-def gateway_with(store, vault, clock, platform):
+def gateway_with(store, vault, clock, platform, gateways):
     """Makes a gateway with other settings: required_modules, allowed_hosts, answer_http_status, versions."""
 
     def make(**options):
-        return Gateway(store, vault, clock, reach=platform.serve, **options)
+        gateways.append(Gateway(store, vault, clock, reach=platform.serve, **options))
+        return gateways[-1]
 
     return make
 
@@ -38,21 +59,14 @@ def gateway(gateway_with):
 
 
 @pytest.fixture
-async def other(database, vault, clock, platform):
+async def other(store, vault, clock, platform, gateways):
     """The gateway as another process on the same database, with a store of its own."""
-    opened = Store(f"sqlite:///{database}", busy_seconds=0.2)
-    yield Gateway(opened, vault, clock, reach=platform.serve)
-    await opened.close()
+    opened = FaultyStore(store.url, beside=store, busy_seconds=0.2)
+    gateways.append(Gateway(opened, vault, clock, reach=platform.serve))
+    return gateways[-1]
 
 
 @pytest.fixture
 def locked(database):
     """A context in which nothing can be written, because another program holds the database."""
-
-    @contextmanager
-    def hold():
-        with closing(sqlite3.connect(database, isolation_level=None)) as other:
-            other.execute("BEGIN IMMEDIATE")
-            yield
-
-    return hold
+    return partial(disk.locked, database)

@@ -6,6 +6,7 @@
 
 import base64
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -14,6 +15,7 @@ from gateway.handshake.operations import Operations
 from gateway.handshake.registrar import Registrar
 from gateway.handshake.responder import Responder
 from gateway.ocpi.admission import Admission, Area
+from gateway.ocpi.envelope import Answer
 from gateway.ocpi.flow import Fetch, FetchCause, FetchFailedError, Reply
 from gateway.ocpi.partner import CredentialsRole
 from gateway.ocpi.party import Party
@@ -21,6 +23,7 @@ from gateway.ocpi.refusal import RefusedError
 from gateway.ocpi.registration import Front
 from gateway.ocpi.vocabulary import InterfaceRole
 from gateway.store.directory import Directory
+from gateway.store.engine import StoreUnavailableError
 from gateway.store.gatekeeper import Gatekeeper, UnauthenticatedError
 from gateway.store.inbound import Lifetimes
 from tests.ocpi import dialogue
@@ -73,22 +76,41 @@ class Platform:
         return [json.loads(request.body)["token"] for request in self.sent(method)]
 
 
+@dataclass
+class Known:
+    """What every process of one gateway saw and said: all tokens, and the texts of all errors."""
+
+    tokens: set = field(default_factory=set)
+    told: list = field(default_factory=list)
+
+    def note(self, message):
+        """Keep the tokens of a request or an answer."""
+        if "Authorization" in message.headers:
+            self.tokens.add(token_of(message))
+        with suppress(ValueError, TypeError, KeyError):
+            read = json.loads(message.body)
+            self.tokens.add((read.get("data") or read)["token"])
+
+
 class Gateway:
     """One process of a gateway.
 
     Attributes:
         outcomes: what was told of handshakes: role, outcome, partner.
         progress: what a terminal would show.
-        loses_answers: do what is asked, then lose the connection before the answer was written.
+        loses_answers: do what is asked, then lose the connection before the answer was written; an exception says how.
+        lost_answers: what was lost so.
+        known: what all processes of this gateway have in common.
     """
 
-    def __init__(self, store, vault, clock, *, reach, host="ocpi.example.com", us="NL-EXA:CPO", **options):
+    def __init__(self, store, vault, clock, *, reach, host="ocpi.example.com", us="NL-EXA:CPO", known=None, **options):
+        self.known = known or Known()
         self.store, self.vault, self.clock, self.reach = store, vault, clock, reach
         self.host, self.us, self.options = host, us, options
         self.url = f"https://{host}"
         self.versions_url = f"{self.url}/ocpi/versions"
         self.credentials_url = f"{self.url}/ocpi/2.2.1/credentials"
-        self.outcomes, self.progress, self.steps, self.loses_answers = [], [], [], False
+        self.outcomes, self.progress, self.steps, self.loses_answers, self.lost_answers = [], [], [], False, []
         self.registrar = Registrar(
             store=store,
             vault=vault,
@@ -101,7 +123,7 @@ class Gateway:
             ),
             fetcher=lambda _name: self._fetch,
             lifetimes=Lifetimes(),
-            on_outcome=lambda ending: self.outcomes.append((ending.role, ending.outcome, ending.partner)),
+            on_outcome=self._ended,
             allowed_hosts=options.get("allowed_hosts", {}),
             token_form_of=lambda _name: options.get("token_form"),
             save_again_after_seconds=(0, 0),
@@ -123,7 +145,8 @@ class Gateway:
 
     def restarted(self):
         """The next process on the same database."""
-        return Gateway(self.store, self.vault, self.clock, reach=self.reach, host=self.host, us=self.us, **self.options)
+        same = {"reach": self.reach, "host": self.host, "us": self.us, "known": self.known, **self.options}
+        return Gateway(self.store, self.vault, self.clock, **same)
 
     async def register(self, name, invitation_token, versions_url=VERSIONS_URL):
         return await self.operations.register(
@@ -157,10 +180,18 @@ class Gateway:
 
     async def serve(self, request):
         """Answer as the public listener does."""
+        self.known.note(request)
+        answer = await self._refused_or_answered(request)
+        self.known.note(answer)
+        return answer
+
+    async def _refused_or_answered(self, request):
         path = request.url.removeprefix(self.url)
         try:
             return await self._answer(request, path)
         except UnauthenticatedError:
+            if request.method == "DELETE" and await self.gatekeeper.was_unregistered(request.headers["Authorization"]):
+                return self._reply(Answer.success())
             return reply(envelope(status_code=2000, status_message="refused"), 401)
         except RefusedError as error:
             return self._reply(error.answer)
@@ -187,22 +218,32 @@ class Gateway:
                 answer = self._reply(await self.responder.delete(holder))
         await self.directory.refresh()
         if self.loses_answers:
-            raise lost()
+            self.lost_answers.append(answer)
+            raise lost() if self.loses_answers is True else self.loses_answers
         if request.method == "POST":
             self.directory.forget_token(holder.token)
-            await self.responder.delivered(holder)
+            with suppress(StoreUnavailableError):
+                await self.responder.delivered(holder)
         return answer
 
     async def _admit(self, request, area):
         holder, admission = await self.gatekeeper.admit(request.headers.get("Authorization"), area)
         if admission is not Admission.PROVES:
             return holder
-        await self.responder.proved(holder)
+        with suppress(StoreUnavailableError):  # the token is good all the same
+            await self.responder.proved(holder)
         await self.directory.refresh()
         return self.directory.holder(holder.token.digest)
 
     async def _fetch(self, request):
-        return await self.reach(request)
+        self.known.note(request)
+        answer = await self.reach(request)
+        self.known.note(answer)
+        return answer
+
+    def _ended(self, ending):
+        self.outcomes.append((ending.role, ending.outcome, ending.partner))
+        self.known.told.append((str(ending.error), getattr(ending.error, "public_message", "")))
 
     def _reply(self, answer):
         headers = {name.lower(): value for name, value in answer.headers.items()}
@@ -232,7 +273,10 @@ def request_of(method, url, token, body=None):
 
 
 def token_of(request):
-    return base64.b64decode(request.headers["Authorization"].removeprefix("Token ")).decode()
+    written = request.headers["Authorization"].removeprefix("Token ")
+    with suppress(ValueError):
+        return base64.b64decode(written, validate=True).decode()
+    return written
 
 
 def document(answer):

@@ -99,6 +99,7 @@ class TestFaults:
     """handshake.md, Sender: we POST with the partner's A."""
 
     @pytest.mark.parametrize("at", [("GET", VERSIONS_URL), ("GET", DETAILS_URL), POST], ids=str)
+    @pytest.mark.ways("kill")
     async def test_sp1_after_a_crash_it_resumes_without_being_told_anything(self, gateway, platform, at):
         usual = platform.answers[at]
         platform.answers[at] = asyncio.CancelledError()
@@ -113,6 +114,7 @@ class TestFaults:
         assert await again.opens(platform.tokens_given("POST")[-1])
         assert len(set(platform.tokens_given("POST"))) == 1
 
+    @pytest.mark.ways("error")
     async def test_sp2_nothing_is_posted_where_a_required_module_is_missing(self, gateway_with, platform):
         gateway = gateway_with(required_modules=("cdrs", "tokens:SENDER"))
         failed = await fails(register(gateway))
@@ -137,6 +139,7 @@ class TestFaults:
 
         assert seen == [(200, 1000), (200, 1000), False] * 2
 
+    @pytest.mark.ways("time-out")
     async def test_sp4_an_unknown_outcome_is_told_and_resumed_with_the_same_token_b(self, gateway, platform):
         platform.answers[POST] = lost(FetchCause.TIMEOUT)
         failed = await fails(register(gateway))
@@ -156,6 +159,7 @@ class TestFaults:
         assert await again.opens(first)
 
     @pytest.mark.parametrize("http_status", [401, 405])
+    @pytest.mark.ways("lost answer")
     async def test_sp4_where_token_a_is_spent_the_partner_is_half_open(self, gateway, platform, http_status, clock):
         platform.answers[POST] = lost()
         await fails(register(gateway))
@@ -308,6 +312,7 @@ class TestFaults:
         assert partner.parties == (Party("DE", "XYZ"),)
         assert "DE-ABC (of first)" in (await gateway.operations.partner("acme")).note
 
+    @pytest.mark.ways("error")
     async def test_sp6_token_c_is_kept_in_memory_until_the_store_takes_it(self, gateway, platform, locked):
         with ExitStack() as held:
 
@@ -329,6 +334,7 @@ class TestFaults:
         assert gateway.progress[-1][1].startswith("the database is locked by another program; trying again in")
         assert len(platform.sent("POST")) == 1
 
+    @pytest.mark.ways("error")
     async def test_sp6_a_store_that_stays_broken_leaves_the_registration_to_be_resumed(self, gateway, platform, locked):
         with ExitStack() as held:
 
@@ -344,6 +350,7 @@ class TestFaults:
 
         assert (await gateway.resume("acme")).partner.state is S.REGISTERED
 
+    @pytest.mark.ways("error")
     async def test_sp7_an_answer_without_a_usable_token_replaces_nothing(self, gateway, platform, clock):
         platform.answers[POST] = reply(envelope([]))
         await fails(register(gateway))
@@ -357,6 +364,7 @@ class TestFaults:
         assert (await gateway.asks("GET", "/ocpi/versions", token)).http_status == 401
 
     @pytest.mark.parametrize("cause", FetchCause)
+    @pytest.mark.ways("error", "time-out")
     async def test_sp8_each_cause_of_no_answer_is_told(self, gateway, platform, cause):
         platform.answers["GET", VERSIONS_URL] = FetchFailedError(f"it broke: {cause}", cause=cause, sent=False)
 

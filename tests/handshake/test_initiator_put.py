@@ -67,6 +67,7 @@ class TestRotating:
         assert whole.outcomes[-1] == ("sender", "rotated", "acme")
 
     @pytest.mark.parametrize("answer", [reply(b"", 500), reply(envelope(status_code=3000)), reply(envelope([]))])
+    @pytest.mark.ways("error")
     async def test_su2_an_error_answer_leaves_all_tokens_working_and_is_retried_with_the_same(
         self, whole, platform, answer
     ):
@@ -82,6 +83,7 @@ class TestRotating:
         assert first == second
         assert await whole.opens(first)
 
+    @pytest.mark.ways("lost answer")
     async def test_su3_after_a_lost_answer_the_same_put_is_sent_again(self, whole, platform):
         platform.answers[PUT] = lost()
         assert (await fails(whole.rotate("acme"))).outcome_unknown
@@ -226,6 +228,7 @@ class TestUnregistering:
         assert platform.requests[-1].method == "DELETE"
 
     @pytest.mark.parametrize("http_status", [401, 404, 405])
+    @pytest.mark.ways("error")
     async def test_sd1_a_partner_that_knows_of_no_registration_counts_as_told(self, gateway, platform, http_status):
         await register(gateway)
         platform.answers[DELETE] = reply(b"", http_status)
@@ -235,6 +238,7 @@ class TestUnregistering:
     @pytest.mark.parametrize(
         "answer", [unreachable(), lost(), reply(b"", 500), reply(envelope(status_code=3000))], ids=str
     )
+    @pytest.mark.ways("error", "lost answer")
     async def test_sd2_where_the_partner_can_not_be_told_the_tokens_stay_until_it_is_forced(
         self, gateway, platform, answer
     ):

@@ -77,14 +77,14 @@ class TestSixSteps:
 
 
 class TestAnswersToTrouble:
-    async def test_post_when_registered_is_405_and_says_what_is_allowed(self, gateway):
+    async def test_rp8_post_when_registered_is_405_and_says_what_is_allowed(self, gateway):
         answer = await gateway.presents("POST", await registered(gateway), THEIRS)
 
         assert said(answer)[:2] == (405, 2000)
         assert answer.headers["allow"] == "GET, PUT, DELETE"
 
     @pytest.mark.parametrize("method", ["PUT", "DELETE"])
-    async def test_put_and_delete_when_not_registered_are_405_and_say_what_is_allowed(self, gateway, method):
+    async def test_ru1_rd4_put_and_delete_when_not_registered_are_405_and_say_what_is_allowed(self, gateway, method):
         answer = await gateway.presents(method, await invited(gateway), THEIRS)
 
         assert said(answer)[:2] == (405, 2000)
@@ -111,7 +111,8 @@ class TestAnswersToTrouble:
         ]
         assert platform.requests == []
 
-    async def test_a_platform_that_can_not_be_used_is_3001_with_the_step(self, gateway, platform):
+    @pytest.mark.ways("error")
+    async def test_rp2_a_platform_that_can_not_be_used_is_3001_with_the_step(self, gateway, platform):
         platform.answers["GET", DETAILS_URL] = reply(b"secret page", 500)
         answer = said(await gateway.presents("POST", await invited(gateway), THEIRS))
 
@@ -120,19 +121,21 @@ class TestAnswersToTrouble:
         assert gateway.outcomes == [("receiver", "failed", "acme")]
         assert "HTTP 500" in (await gateway.operations.partner("acme")).note
 
-    async def test_no_mutual_version_is_3002(self, gateway, platform):
+    @pytest.mark.ways("error")
+    async def test_rp2_no_mutual_version_is_3002(self, gateway, platform):
         platform.answers["GET", VERSIONS_URL] = reply(versions({"2.1.1": DETAILS_URL}))
 
         assert codes(await gateway.presents("POST", await invited(gateway), THEIRS)) == (200, 3002)
 
-    async def test_a_missing_module_is_3003_naming_it(self, gateway_with):
+    @pytest.mark.ways("error")
+    async def test_rp2_a_missing_module_is_3003_naming_it(self, gateway_with):
         gateway = gateway_with(required_modules=("cdrs:RECEIVER",))
         answer = said(await gateway.presents("POST", await invited(gateway), THEIRS))
 
         assert answer[:2] == (200, 3003)
         assert "cdrs:RECEIVER" in answer[2]
 
-    async def test_the_same_handshake_under_way_is_409(self, gateway, platform):
+    async def test_rp7_the_same_handshake_under_way_is_409(self, gateway, platform):
         token = await invited(gateway)
         meanwhile = []
 
@@ -172,7 +175,7 @@ class TestAnswersToTrouble:
 
 
 @pytest.mark.parametrize("verb", ["revoke", "suspend"])
-async def test_a_partner_that_the_operator_shut_out_while_its_put_was_open_is_401(gateway, other, platform, verb):
+async def test_rd5_a_partner_that_the_operator_shut_out_while_its_put_was_open_is_401(gateway, other, platform, verb):
     token = await registered(gateway)
     before = (await gateway.partner("acme")).outbound_token
 

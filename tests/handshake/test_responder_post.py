@@ -23,6 +23,7 @@ class TestPostFaults:
     """handshake.md, Receiver: the partner POSTs with A."""
 
     @pytest.mark.parametrize("url", [VERSIONS_URL, DETAILS_URL])
+    @pytest.mark.ways("kill")
     async def test_rp1_a_crash_during_the_call_backs_leaves_nothing_and_the_retry_works(self, gateway, platform, url):
         token = await invited(gateway)
         before, usual = await everything(gateway), platform.answers["GET", url]
@@ -46,6 +47,7 @@ class TestPostFaults:
         ],
         ids=str,
     )
+    @pytest.mark.ways("error", "time-out")
     async def test_rp2_a_failed_call_back_is_3001_writes_nothing_and_the_retry_works(self, gateway, platform, failure):
         token = await invited(gateway)
         before = await everything(gateway)
@@ -58,6 +60,7 @@ class TestPostFaults:
         platform.answers["GET", VERSIONS_URL] = usual
         assert codes(await gateway.presents("POST", token, THEIRS)) == (200, 1000)
 
+    @pytest.mark.ways("error")
     async def test_rp3_a_token_accepted_too_late_is_3001_with_that_cause(self, gateway, platform):
         platform.answers["GET", VERSIONS_URL] = reply(b"", 401)
         answer = said(await gateway.presents("POST", await invited(gateway), THEIRS))
@@ -65,6 +68,7 @@ class TestPostFaults:
         assert answer[:2] == (200, 3001)
         assert "must be accepted before our answer" in answer[2]
 
+    @pytest.mark.ways("error")
     async def test_rp5_a_store_that_fails_is_3000_and_the_retry_works(self, gateway, locked):
         token = await invited(gateway)
         before = await everything(gateway)
@@ -75,14 +79,20 @@ class TestPostFaults:
 
         assert codes(await gateway.presents("POST", token, THEIRS)) == (200, 1000)
 
+    @pytest.mark.ways("error")
     async def test_rp5_a_store_that_can_not_even_be_read_is_3000(self, gateway, platform, database):
         token = await invited(gateway)
         await gateway.directory.refresh()
         await gateway.store.close()
+        whole = database.read_bytes()
         database.write_bytes(b"not a database" * 1000)
 
         assert codes(await gateway.presents("POST", token, THEIRS)) == (200, 3000)
         assert platform.requests == []
+
+        await gateway.store.close()
+        database.write_bytes(whole)
+        assert codes(await gateway.presents("POST", token, THEIRS)) == (200, 1000)
 
     async def test_a_failure_is_answered_although_no_note_of_it_can_be_kept(self, gateway, platform, locked):
         token = await invited(gateway)
@@ -91,6 +101,7 @@ class TestPostFaults:
         with locked():
             assert codes(await gateway.presents("POST", token, THEIRS)) == (200, 3001)
 
+    @pytest.mark.ways("lost answer")
     async def test_rp6_after_a_lost_answer_the_post_can_be_repeated_and_gives_another_token(self, gateway):
         token = await invited(gateway)
         gateway.loses_answers = True
@@ -121,6 +132,7 @@ class TestPostFaults:
         assert len(platform.requests) == sent
         assert (await gateway.partner("acme")).outbound_token == OUTBOUND_TOKEN
 
+    @pytest.mark.ways("lost answer")
     async def test_rp6_at_most_three_tokens_wait_however_often_the_answer_is_lost(self, gateway, clock):
         token = await invited(gateway)
         gateway.loses_answers = True

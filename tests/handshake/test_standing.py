@@ -45,6 +45,7 @@ async def noted(gateway):
     return Noted(gateway)
 
 
+@pytest.mark.ways("error")
 async def test_sp10_a_token_refused_at_its_first_use_makes_the_partner_half_open_and_says_what_to_ask_for(
     noted, gateway, platform
 ):
@@ -108,6 +109,7 @@ async def test_i8_a_former_token_is_never_used_again_once_the_new_one_worked(not
     assert noted.standing.fallback(await noted.partner()) is None
 
 
+@pytest.mark.ways("error")
 async def test_ru7_while_there_is_a_former_token_refusals_of_the_new_one_end_nothing(noted, gateway, clock):
     token = await registered(gateway)
     await noted.accepted()
@@ -120,6 +122,7 @@ async def test_ru7_while_there_is_a_former_token_refusals_of_the_new_one_end_not
     assert noted.alarms == []
 
 
+@pytest.mark.ways("error")
 async def test_ru7_after_a_day_the_alarm_is_raised(noted, gateway, clock):
     token = await registered(gateway)
     await noted.accepted()

@@ -4,9 +4,10 @@ import pytest
 
 from gateway.ocpi.flow import HandshakeError
 from gateway.ocpi.vocabulary import PartnerState
-from gateway.store.engine import Store
 from gateway.store.keys import open_vault
 from gateway.store.migrate import migrate
+from tests.handshake.faulty import FaultyStore
+from tests.handshake.invariants import hold
 from tests.handshake.rig import Gateway, document, lost, request_of, unreachable
 
 S = PartnerState
@@ -69,13 +70,16 @@ class World:
 
 @pytest.fixture
 async def world(tmp_path, keyring, clock):
-    stores = [Store(f"sqlite:///{tmp_path}/{name}.db") for name in ("cpo", "emsp")]
+    stores = [FaultyStore(f"sqlite:///{tmp_path}/{name}.db") for name in ("cpo", "emsp")]
     vaults = []
     for store in stores:
-        await store.write(migrate)
+        await super(FaultyStore, store).write(migrate)
         vaults.append(await store.write(lambda connection: open_vault(connection, keyring, now=clock())))
     pairs = iter(zip(stores, vaults, strict=True))
-    yield World(lambda host, us, reach: Gateway(*next(pairs), clock, reach=reach, host=host, us=us))
+    made = World(lambda host, us, reach: Gateway(*next(pairs), clock, reach=reach, host=host, us=us))
+    yield made
+    for gateway in (made.cpo, made.emsp):
+        await hold(gateway)
     for store in stores:
         await store.close()
 
@@ -101,7 +105,7 @@ async def test_they_register_rotate_and_part(world):
     assert await world.both_call()
 
 
-async def test_after_it_a_dead_token_a_opens_nothing_at_either_side(world):
+async def test_rp8_after_it_a_dead_token_a_opens_nothing_at_either_side(world):
     token = await world.invite()
     await world.emsp.register("cpo", token, world.cpo.versions_url)
 
@@ -112,7 +116,8 @@ async def test_after_it_a_dead_token_a_opens_nothing_at_either_side(world):
 @pytest.mark.parametrize("restart", [False, True], ids=["same process", "restarted"])
 @pytest.mark.parametrize("fault", ["unsent", "unanswered"])
 @pytest.mark.parametrize("number", range(5))
-async def test_a_registration_that_failed_anywhere_is_resumed_to_its_end(world, number, fault, restart):
+@pytest.mark.ways("error", "lost answer")
+async def test_sp1_sp4_rp6_a_registration_that_failed_anywhere_is_resumed_to_its_end(world, number, fault, restart):
     world.fault[number] = fault
     with pytest.raises(HandshakeError):
         await world.registers()
@@ -130,7 +135,10 @@ async def test_a_registration_that_failed_anywhere_is_resumed_to_its_end(world, 
 @pytest.mark.parametrize("fault", ["unsent", "unanswered"])
 @pytest.mark.parametrize("number", range(5))
 @pytest.mark.parametrize("side", ["cpo", "emsp"])
-async def test_a_rotation_that_failed_anywhere_leaves_both_tokens_working_and_is_repeated(world, side, number, fault):
+@pytest.mark.ways("error", "lost answer")
+async def test_su2_su3_ru4_a_rotation_that_failed_anywhere_leaves_both_tokens_working_and_is_repeated(
+    world, side, number, fault
+):
     await world.registers()
     assert await world.both_call()
     world.wire.clear()
@@ -149,7 +157,8 @@ async def test_a_rotation_that_failed_anywhere_leaves_both_tokens_working_and_is
 
 
 @pytest.mark.parametrize(("fault", "told"), [("unsent", S.REGISTERED), ("unanswered", S.UNREGISTERED)])
-async def test_a_delete_that_failed_is_repeated(world, fault, told):
+@pytest.mark.ways("error", "lost answer")
+async def test_sd2_rd2_a_delete_that_failed_is_repeated(world, fault, told):
     await world.registers()
     assert await world.both_call()
     world.wire.clear()
@@ -163,7 +172,8 @@ async def test_a_delete_that_failed_is_repeated(world, fault, told):
     assert await world.states() == (S.UNREGISTERED, S.UNREGISTERED)
 
 
-async def test_a_lost_delivery_and_a_used_token_c_both_end_token_a(world):
+@pytest.mark.ways("lost answer")
+async def test_rp8_a_lost_delivery_and_a_used_token_c_both_end_token_a(world):
     """The answer never came, but the partner got its TOKEN_C by repeating, and uses it."""
     world.fault[2] = "unanswered"
     token = await world.invite()

@@ -158,6 +158,7 @@ class TestRotation:
 
 class TestResuming:
     @pytest.mark.parametrize("mode", RotationMode)
+    @pytest.mark.ways("kill")
     async def test_su6_a_rotation_that_a_crash_interrupted_goes_on_with_the_same_token(self, gateway, front, mode):
         await registered(gateway)
         usual, front.answers[PUT] = front.answers[PUT], asyncio.CancelledError()
@@ -172,6 +173,7 @@ class TestResuming:
         assert (await gateway.partner("acme")).outbound_token == NEXT_OUTBOUND_TOKEN
         assert await gateway.opens(front.tokens_given("PUT")[0])
 
+    @pytest.mark.ways("kill")
     async def test_su6_one_whose_answer_was_lost_ends_half_open_where_the_partner_moved_on(self, gateway, front):
         await registered(gateway)
         front.answers[PUT] = asyncio.CancelledError()
@@ -185,6 +187,7 @@ class TestResuming:
         assert await state(gateway) is S.HALF_OPEN
         assert await gateway.opens(front.tokens_given("PUT")[0])
 
+    @pytest.mark.ways("kill")
     async def test_su6_an_unregistration_that_a_crash_interrupted_goes_on(self, gateway, front):
         token = await registered(gateway)
         front.answers[DELETE] = asyncio.CancelledError()
@@ -198,6 +201,7 @@ class TestResuming:
         assert await state(gateway) is S.UNREGISTERED
         assert not await gateway.restarted().opens(token)
 
+    @pytest.mark.ways("lost answer")
     async def test_sd1_one_whose_answer_was_lost_is_sent_again_after_a_while(self, gateway, front, clock):
         await registered(gateway)
         usual, front.answers[DELETE] = front.answers[DELETE], lost()
@@ -213,6 +217,7 @@ class TestResuming:
         await Caretaker(gateway).passes()
         assert await state(gateway) is S.UNREGISTERED
 
+    @pytest.mark.ways("error")
     async def test_sd2_one_that_never_went_out_leaves_the_registration_as_it_was(self, gateway, front):
         await registered(gateway)
         front.answers[DELETE] = unreachable()

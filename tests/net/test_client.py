@@ -41,7 +41,10 @@ async def answer_once_then_kill(raw, reader, writer):
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("behaviour", [kill_unread, kill_after_reading, kill_amid_the_answer])
-async def test_a_request_whose_connection_dies_is_sent_exactly_once(raw_server, backend, partner, behaviour, method):
+@pytest.mark.ways("lost answer")
+async def test_sp9_a_request_whose_connection_dies_is_sent_exactly_once(
+    raw_server, backend, partner, behaviour, method
+):
     for client in (backend, partner):
         raw = await raw_server(behaviour)
         body = None if method == "GET" else b"{}"
@@ -52,7 +55,8 @@ async def test_a_request_whose_connection_dies_is_sent_exactly_once(raw_server, 
 
 
 @pytest.mark.parametrize("method", METHODS)
-async def test_a_request_on_a_kept_connection_that_dies_is_sent_exactly_once(raw_server, backend, partner, method):
+@pytest.mark.ways("lost answer")
+async def test_sp9_a_request_on_a_kept_connection_that_dies_is_sent_exactly_once(raw_server, backend, partner, method):
     for client in (backend, partner):
         raw = await raw_server(answer_once_then_kill)
         async with await client.send("GET", f"{raw.url}/first", headers={}) as answer:

@@ -105,7 +105,8 @@ async def reset(raw, reader, writer):
         ),
     ],
 )
-async def test_an_unusable_answer_fails_with_its_cause_and_an_unknown_outcome(
+@pytest.mark.ways("error", "time-out")
+async def test_sp8_rp2_an_unusable_answer_fails_with_its_cause_and_an_unknown_outcome(
     raw_server, partner, behaviour, cause, words
 ):
     raw = await raw_server(behaviour)

@@ -265,7 +265,7 @@ async def test_a_suspended_partner_is_not_called(rig):
 
 
 @pytest.mark.parametrize("change", [Unregistered(), Revoked()])
-async def test_a_partner_that_is_no_longer_registered_is_not_called(rig, change):
+async def test_rd3_a_partner_that_is_no_longer_registered_is_not_called(rig, change):
     await rig.change(lambda ledger: ledger.apply(ledger.partner("acme"), change))
     answer = await rig.egress_request("GET", "/partners/acme/sender/tokens")
     assert envelope(answer) == (409, 4003)
@@ -399,7 +399,7 @@ class TestFallingBack:
         assert len((await self.call(rig))[1]) == 1
 
 
-async def test_a_partner_that_we_are_leaving_is_not_called(rig):
+async def test_sd1_a_partner_that_we_are_leaving_is_not_called(rig):
     await rig.change(lambda ledger: ledger.apply(ledger.partner("acme"), Leaving()))
     answer = await rig.egress_request("GET", "/partners/acme/sender/tokens")
     assert envelope(answer) == (409, 4003)

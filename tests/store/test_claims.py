@@ -44,7 +44,7 @@ async def becomes_free(store):
     return False
 
 
-async def test_a_claim_keeps_everybody_else_out_until_it_is_given_back(store, other):
+async def test_store_several_gateways_a_claim_keeps_everybody_else_out_until_it_is_given_back(store, other):
     async with store.claim("acme"):
         assert not await is_free(store)
         assert not await is_free(other, "ACME")
@@ -79,7 +79,8 @@ async def test_a_store_that_is_closed_keeps_the_claims_of_others(address, store,
         assert not await is_free(other)
 
 
-async def test_a_claim_ends_with_its_process(address, store):
+@pytest.mark.ways("kill")
+async def test_rp1_store_stop_a_claim_ends_with_its_process(address, store):
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", HOLDER, address, stdout=asyncio.subprocess.PIPE
     )

@@ -67,7 +67,8 @@ async def test_a_statement_that_fails_leaves_nothing_and_is_told_without_its_val
     assert await counting.read(numbers) == []
 
 
-async def test_a_commit_is_whole_though_its_caller_is_cancelled(counting, beside):
+@pytest.mark.ways("kill")
+async def test_store_stop_a_commit_is_whole_though_its_caller_is_cancelled(counting, beside):
     def work(connection):
         add(1)(connection)
         add(2)(connection)
@@ -119,7 +120,8 @@ async def test_every_connection_syncs_fully_and_keeps_no_write_ahead_log(store):
     assert found == [["delete", 3, 1]] * 4
 
 
-async def test_a_full_disk_is_told_and_leaves_nothing(counting):
+@pytest.mark.ways("error")
+async def test_store_disk_that_is_full_is_told_and_leaves_nothing(counting):
     await counting.read(lambda connection: connection.exec_driver_sql("PRAGMA max_page_count = 1"))
 
     def work(connection):
@@ -131,7 +133,8 @@ async def test_a_full_disk_is_told_and_leaves_nothing(counting):
     assert await counting.read(numbers) == []
 
 
-async def test_a_read_only_database_is_told_and_still_read(counting):
+@pytest.mark.ways("error")
+async def test_store_disk_that_is_read_only_is_told_and_still_read(counting):
     await counting.write(add(1))
     await counting.read(lambda connection: connection.exec_driver_sql("PRAGMA query_only = ON"))
 

@@ -30,7 +30,8 @@ async def test_two_databases_have_different_inner_keys(store, tmp_path, keyring,
     assert first.digest("token") != second.digest("token")
 
 
-async def test_a_wrong_key_refuses_with_one_clear_line_and_changes_nothing(store, keyring, vault, clock):
+@pytest.mark.ways("error")
+async def test_store_wrong_key_refuses_with_one_clear_line_and_changes_nothing(store, keyring, vault, clock):
     with pytest.raises(WrongKeyError) as refused:
         await store.write(opening(Keyring([b"w" * 32]), clock))
 
