@@ -21,7 +21,7 @@ class Server:
     """
 
     def __init__(self):
-        # Not below pytest's own folder: run by root, the server is another user's, whom the next session shuts out there.
+        # Not below pytest's own folder: root's server runs as another user, whom the next session would shut out there.
         self._folder = tempfile.mkdtemp(prefix="ocpi-gateway-postgres-")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of its own start
