@@ -20,7 +20,8 @@ LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashe
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test check lint types contracts docs-fresh format docs lock bench image image-test clean
+.PHONY: help demo run test kill-loop every-write check lint types contracts docs-fresh format docs lock bench image \
+	image-test clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +35,12 @@ run: $(READY) ## start the gateway on config.example.yaml
 test: $(READY) ## every test, in random order (ARGS= goes to pytest, WORKERS=0 runs in one process)
 	@$(BIN)/python tests/e2e/make_peers.py
 	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+kill-loop: $(READY) ## 500 SIGKILLs at random moments of handshakes (ARGS='--kills N --seed N')
+	@$(BIN)/python -m tests.e2e.kill_loop $(ARGS)
+
+every-write: $(READY) ## each write and sync of a handshake fails once, and is the last one once (needs strace)
+	@OCPI_GATEWAY_WRITE_STEP=1 $(BIN)/python -m pytest -n 2 tests/e2e/test_strace.py $(ARGS)
 
 check: lint types contracts docs-fresh test ## all that CI asks of a change
 

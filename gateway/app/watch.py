@@ -182,8 +182,12 @@ def _state_of(record: PartnerRecord) -> str:
 
 
 def _touch(connection: Connection) -> None:
-    """Really write: after a failure only that shows that the disk takes something again."""
-    connection.execute(update(store_state).values(revision=store_state.c.revision))
+    """Really write: after a failure only that shows that the disk takes something again.
+
+    There and back, because SQLite writes no page for an update that changes nothing.
+    """
+    for step in (1, -1):
+        connection.execute(update(store_state).values(revision=store_state.c.revision + step))
 
 
 def _nothing(_connection: Connection) -> None:

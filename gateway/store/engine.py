@@ -92,12 +92,14 @@ class Store:
         Raises:
             StoreUnavailableError: with the cause in words; nothing was kept.
         """
+        trouble = self.trouble
         try:
             done = await self._unbroken(work, writing=True)
         except StoreUnavailableError as error:
             self.trouble = error
             raise
-        self.trouble = None
+        if self.trouble is trouble:  # what failed while this one waited for its turn is newer
+            self.trouble = None
         return done
 
     @asynccontextmanager

@@ -3,6 +3,9 @@
 import asyncio
 import sqlite3
 from contextlib import closing
+from pathlib import Path
+
+from gateway.app.watch import _touch
 
 
 async def readiness(gateway, partner):
@@ -54,3 +57,20 @@ async def test_a_write_that_fails_turns_readiness_red_until_a_real_write_succeed
         return (await readiness(gateway, partner))[0] == 200
 
     assert await until(is_green, attempts=300)
+
+
+async def test_what_shows_that_the_disk_takes_something_again_reaches_the_disk_and_changes_nothing(store, database):
+    def content():
+        with closing(sqlite3.connect(database)) as connection:
+            return list(connection.iterdump())
+
+    def times_written():  # the file change counter of SQLite's database header
+        return int.from_bytes(Path(database).read_bytes()[24:28])
+
+    await store.write(_touch)  # a row that was written by an older program is written anew in any case
+    before = times_written(), content()
+
+    await store.write(_touch)
+
+    assert times_written() == before[0] + 1
+    assert content() == before[1]

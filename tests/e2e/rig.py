@@ -241,6 +241,16 @@ class Gateway:
         """The process."""
         return self._process.pid
 
+    @property
+    def database_file(self):
+        """The database."""
+        return self._folder / "gateway.db"
+
+    @property
+    def configuration_file(self):
+        """For `-c`."""
+        return self._file
+
     def signal(self, number):
         """Send it a signal."""
         self._process.send_signal(number)

@@ -227,3 +227,14 @@ async def test_a_transaction_of_a_reader_that_gave_up_ends_before_the_store_is_c
     await store.close()
 
     assert ended == [False]
+
+
+async def test_a_write_that_only_waited_while_another_failed_does_not_hide_the_trouble(store):
+    def fail(_connection):
+        raise OSError("disk i/o error")
+
+    failed, waited = await asyncio.gather(store.write(fail), store.write(lambda _: "done"), return_exceptions=True)
+
+    assert isinstance(failed, StoreUnavailableError)
+    assert waited == "done"
+    assert store.trouble is failed
