@@ -1,6 +1,5 @@
 """The Sender's end when it registers: handshake.md, SP1 to SP8."""
 
-import asyncio
 from contextlib import ExitStack
 
 import pytest
@@ -10,7 +9,6 @@ from gateway.ocpi.flow import FetchCause, FetchFailedError, HandshakeError
 from gateway.ocpi.party import Party
 from gateway.ocpi.vocabulary import PartnerState, TokenForm
 from gateway.store.claims import UnderWayError
-from gateway.store.engine import StoreUnavailableError
 from tests.handshake.rig import codes, lost, reply, token_in, unreachable
 from tests.ocpi.dialogue import (
     CREDENTIALS_URL,
@@ -97,22 +95,6 @@ class TestRegistering:
 
 class TestFaults:
     """handshake.md, Sender: we POST with the partner's A."""
-
-    @pytest.mark.parametrize("at", [("GET", VERSIONS_URL), ("GET", DETAILS_URL), POST], ids=str)
-    @pytest.mark.ways("kill")
-    async def test_sp1_after_a_crash_it_resumes_without_being_told_anything(self, gateway, platform, at):
-        usual = platform.answers[at]
-        platform.answers[at] = asyncio.CancelledError()
-        with pytest.raises(asyncio.CancelledError):
-            await register(gateway)
-        platform.answers[at] = usual
-        again = gateway.restarted()
-
-        record = await again.resume("acme")
-
-        assert record.partner.state is S.REGISTERED
-        assert await again.opens(platform.tokens_given("POST")[-1])
-        assert len(set(platform.tokens_given("POST"))) == 1
 
     @pytest.mark.ways("error")
     async def test_sp2_nothing_is_posted_where_a_required_module_is_missing(self, gateway_with, platform):
@@ -333,35 +315,6 @@ class TestFaults:
         assert (record.partner.state, record.partner.outbound_token) == (S.REGISTERED, OUTBOUND_TOKEN)
         assert gateway.progress[-1][1].startswith("the database is locked by another program; trying again in")
         assert len(platform.sent("POST")) == 1
-
-    @pytest.mark.ways("error")
-    async def test_sp6_a_store_that_stays_broken_leaves_the_registration_to_be_resumed(self, gateway, platform, locked):
-        with ExitStack() as held:
-
-            async def answer(_request):
-                held.enter_context(locked())
-                return reply(envelope(THEIRS))
-
-            platform.answers[POST] = answer
-            with pytest.raises(StoreUnavailableError, match="locked"):
-                await register(gateway)
-        assert [step for step, _ in gateway.progress[-2:]] == ["save their answer"] * 2
-        platform.answers[POST] = reply(envelope(THEIRS))
-
-        assert (await gateway.resume("acme")).partner.state is S.REGISTERED
-
-    @pytest.mark.ways("error")
-    async def test_sp7_an_answer_without_a_usable_token_replaces_nothing(self, gateway, platform, clock):
-        platform.answers[POST] = reply(envelope([]))
-        await fails(register(gateway))
-
-        partner = await gateway.partner("acme")
-        assert (partner.state, partner.outbound_token) == (S.REGISTERING, None)
-        assert await gateway.books.states("acme") == ["pending"]
-        token = platform.tokens_given("POST")[0]
-        assert codes(await gateway.asks("GET", "/ocpi/versions", token)) == (200, 1000)
-        clock.move(days=1)
-        assert (await gateway.asks("GET", "/ocpi/versions", token)).http_status == 401
 
     @pytest.mark.parametrize("cause", FetchCause)
     @pytest.mark.ways("error", "time-out")

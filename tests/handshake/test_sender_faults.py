@@ -10,7 +10,7 @@ from gateway.store.engine import StoreUnavailableError
 from gateway.store.notes import UnknownPartnerError
 from tests.disk import failing_disks
 from tests.handshake.fates import each_crash, each_fate, each_unusable, fails, one_token
-from tests.handshake.rig import lost, reply, unreachable
+from tests.handshake.rig import codes, lost, reply, unreachable
 from tests.ocpi.dialogue import (
     CREDENTIALS_URL,
     DETAILS_URL,
@@ -148,6 +148,7 @@ class TestPost:
         assert (partner.state, partner.outbound_token) == (S.REGISTERING, None)
         clock.move(hours=23)
         assert await gateway.books.states("acme") == ["pending"]
+        assert codes(await gateway.asks("GET", "/ocpi/versions", one_token(platform, "POST"))) == (200, 1000)
         platform.answers[POST] = reply(envelope(THEIRS))
 
         assert (await gateway.restarted().resume("acme")).partner.state is S.REGISTERED
