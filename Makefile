@@ -14,13 +14,14 @@ PYTHON ?= $(shell for candidate in python3.13 python3.12 python3.11 python3.14 p
 # Arguments handed on: make test ARGS='tests/ocpi -k token'; make run ARGS='--help'; make lock ARGS=--upgrade
 ARGS ?=
 WORKERS ?= auto
+SEED := $(or $(SEED),$(shell od -An -N4 -tu4 /dev/urandom | tr -d ' '))
 
 LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
 	--custom-compile-command 'make lock' $(ARGS)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test check lint types contracts docs-fresh format docs lock image image-test clean
+.PHONY: help demo run test search check lint types contracts docs-fresh format docs lock image image-test clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +35,10 @@ run: $(READY) ## start the gateway on config.example.yaml
 test: $(READY) ## every test, in random order (ARGS= goes to pytest, WORKERS=0 runs in one process)
 	@$(BIN)/python tests/e2e/make_peers.py
 	@$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+search: $(READY) ## two gateways, 2000 times 50 acts that may fail in any way (SEED= repeats a search; takes an hour or so)
+	@echo "seed $(SEED)"
+	@OCPI_GATEWAY_SEARCH=$(SEED) $(BIN)/python -m pytest -n $(WORKERS) tests/handshake/test_state_machine.py $(ARGS)
 
 check: lint types contracts docs-fresh test ## all that CI asks of a change
 

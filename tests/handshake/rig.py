@@ -6,6 +6,7 @@
 
 import base64
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -21,7 +22,8 @@ from gateway.ocpi.refusal import RefusedError
 from gateway.ocpi.registration import Front
 from gateway.ocpi.vocabulary import InterfaceRole
 from gateway.store.directory import Directory
-from gateway.store.gatekeeper import Gatekeeper, UnauthenticatedError
+from gateway.store.engine import StoreUnavailableError
+from gateway.store.gatekeeper import Gatekeeper, Refusal, UnauthenticatedError
 from gateway.store.inbound import Lifetimes
 from tests.ocpi import dialogue
 from tests.ocpi.dialogue import CREDENTIALS_URL, DETAILS_URL, VERSIONS_URL, details, endpoint, envelope, versions
@@ -123,7 +125,9 @@ class Gateway:
 
     def restarted(self):
         """The next process on the same database."""
-        return Gateway(self.store, self.vault, self.clock, reach=self.reach, host=self.host, us=self.us, **self.options)
+        return type(self)(
+            self.store, self.vault, self.clock, reach=self.reach, host=self.host, us=self.us, **self.options
+        )
 
     async def register(self, name, invitation_token, versions_url=VERSIONS_URL):
         return await self.operations.register(
@@ -161,9 +165,13 @@ class Gateway:
         try:
             return await self._answer(request, path)
         except UnauthenticatedError:
+            if request.method == "DELETE" and await self._was_unregistered(request):
+                return reply(envelope())
             return reply(envelope(status_code=2000, status_message="refused"), 401)
         except RefusedError as error:
             return self._reply(error.answer)
+        except StoreUnavailableError:
+            return reply(envelope(status_code=3000, status_message="try again later"), 503)
 
     async def _answer(self, request, path):
         if not path.endswith("/credentials"):
@@ -185,21 +193,34 @@ class Gateway:
                 answer = self._reply(await self.responder.put(holder, version, body))
             case "DELETE":
                 answer = self._reply(await self.responder.delete(holder))
-        await self.directory.refresh()
+        with suppress(StoreUnavailableError):
+            await self.directory.refresh()
         if self.loses_answers:
             raise lost()
         if request.method == "POST":
             self.directory.forget_token(holder.token)
-            await self.responder.delivered(holder)
+            with suppress(StoreUnavailableError):
+                await self.responder.delivered(holder)
         return answer
+
+    async def _was_unregistered(self, request):
+        with suppress(StoreUnavailableError):
+            return await self.gatekeeper.was_unregistered(request.headers.get("Authorization"))
+        return False
 
     async def _admit(self, request, area):
         holder, admission = await self.gatekeeper.admit(request.headers.get("Authorization"), area)
         if admission is not Admission.PROVES:
             return holder
-        await self.responder.proved(holder)
-        await self.directory.refresh()
-        return self.directory.holder(holder.token.digest)
+        try:
+            await self.responder.proved(holder)
+            await self.directory.refresh()
+        except StoreUnavailableError:  # its next use proves it
+            return holder
+        present = self.directory.holder(holder.token.digest)
+        if present is None:
+            raise UnauthenticatedError(Refusal.REVOKED)
+        return present
 
     async def _fetch(self, request):
         return await self.reach(request)
