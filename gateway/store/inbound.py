@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, and_, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, update
 
 from gateway.ocpi.errors import OperatorError
 from gateway.ocpi.vocabulary import TokenKind, TokenState
@@ -144,7 +144,9 @@ def confirm(connection: Connection, vault: Vault, token: str) -> None:
 
 
 def prove(connection: Connection, token_id: str, *, partner_id: int, now: datetime, grace: timedelta) -> bool:
-    """The partner holds this token: it becomes the active one, the former gets its grace, all others die.
+    """The partner holds this token: it becomes the active one, the former gets its grace, the pending before it die.
+
+    A token made after this one stays: the partner may hold it by now, and have sent this use before it got it.
 
     Returns:
         Whether anything changed: false where another process was faster.
@@ -156,9 +158,13 @@ def prove(connection: Connection, token_id: str, *, partner_id: int, now: dateti
     )
     if proved.rowcount != 1:
         return False
+    made_at = select(_table.c.created_at).where(_table.c.id == token_id).scalar_subquery()
     others = connection.execute(
         select(_table.c.id, _table.c.kind, _table.c.state).where(
-            _table.c.partner_id == partner_id, _table.c.id != token_id, _table.c.state != TokenState.REVOKED
+            _table.c.partner_id == partner_id,
+            _table.c.id != token_id,
+            _table.c.state != TokenState.REVOKED,
+            or_(_table.c.state != TokenState.PENDING, _table.c.created_at <= made_at),
         )
     ).all()
     former = [row.id for row in others if row.kind == TokenKind.CREDENTIALS and row.state == TokenState.ACTIVE]

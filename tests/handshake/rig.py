@@ -24,7 +24,7 @@ from gateway.ocpi.registration import Front
 from gateway.ocpi.vocabulary import InterfaceRole
 from gateway.store.directory import Directory
 from gateway.store.engine import StoreUnavailableError
-from gateway.store.gatekeeper import Gatekeeper, UnauthenticatedError
+from gateway.store.gatekeeper import Gatekeeper, Refusal, UnauthenticatedError
 from gateway.store.inbound import Lifetimes
 from tests.ocpi import dialogue
 from tests.ocpi.dialogue import CREDENTIALS_URL, DETAILS_URL, VERSIONS_URL, details, endpoint, envelope, versions
@@ -146,7 +146,7 @@ class Gateway:
     def restarted(self):
         """The next process on the same database."""
         same = {"reach": self.reach, "host": self.host, "us": self.us, "known": self.known, **self.options}
-        return Gateway(self.store, self.vault, self.clock, **same)
+        return type(self)(self.store, self.vault, self.clock, **same)
 
     async def register(self, name, invitation_token, versions_url=VERSIONS_URL):
         return await self.operations.register(
@@ -190,11 +190,13 @@ class Gateway:
         try:
             return await self._answer(request, path)
         except UnauthenticatedError:
-            if request.method == "DELETE" and await self.gatekeeper.was_unregistered(request.headers["Authorization"]):
+            if request.method == "DELETE" and await self._was_unregistered(request):
                 return self._reply(Answer.success())
             return reply(envelope(status_code=2000, status_message="refused"), 401)
         except RefusedError as error:
             return self._reply(error.answer)
+        except StoreUnavailableError:
+            return reply(envelope(status_code=3000, status_message="try again later"), 503)
 
     async def _answer(self, request, path):
         if not path.endswith("/credentials"):
@@ -216,7 +218,8 @@ class Gateway:
                 answer = self._reply(await self.responder.put(holder, version, body))
             case "DELETE":
                 answer = self._reply(await self.responder.delete(holder))
-        await self.directory.refresh()
+        with suppress(StoreUnavailableError):
+            await self.directory.refresh()
         if self.loses_answers:
             self.lost_answers.append(answer)
             raise lost() if self.loses_answers is True else self.loses_answers
@@ -226,14 +229,24 @@ class Gateway:
                 await self.responder.delivered(holder)
         return answer
 
+    async def _was_unregistered(self, request):
+        with suppress(StoreUnavailableError):
+            return await self.gatekeeper.was_unregistered(request.headers.get("Authorization"))
+        return False
+
     async def _admit(self, request, area):
         holder, admission = await self.gatekeeper.admit(request.headers.get("Authorization"), area)
         if admission is not Admission.PROVES:
             return holder
-        with suppress(StoreUnavailableError):  # the token is good all the same
+        try:
             await self.responder.proved(holder)
-        await self.directory.refresh()
-        return self.directory.holder(holder.token.digest)
+            await self.directory.refresh()
+        except StoreUnavailableError:  # its next use proves it
+            return holder
+        present = self.directory.holder(holder.token.digest)
+        if present is None:
+            raise UnauthenticatedError(Refusal.REVOKED)
+        return present
 
     async def _fetch(self, request):
         self.known.note(request)
