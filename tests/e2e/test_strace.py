@@ -29,7 +29,7 @@ pytestmark = [
 
 #: How the calls by which a commit reaches the disk fail.
 ERRORS = {"pwrite64": "ENOSPC", "fdatasync": "EIO", "unlink": "EIO"}
-_STEP = int(os.environ.get("OCPI_GATEWAY_WRITE_STEP", "7"))
+_STEP = int(os.environ.get("OCPI_GATEWAY_WRITE_STEP", "29"))
 _SECONDS, _ATTACHED_SECONDS = 600, 10
 #: So many of these calls at least are in a handshake of three transactions.
 _LEAST = {"pwrite64": 60 // _STEP, "fdatasync": 9, "unlink": 2}
