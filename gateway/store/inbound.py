@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, and_, insert, or_, select, update
 
-from gateway.ocpi.errors import OperatorError
+from gateway.ocpi.errors import InternalError, OperatorError
 from gateway.ocpi.vocabulary import TokenKind, TokenState
 from gateway.store import tables
 from gateway.store.keys import binding_of, seal
@@ -21,6 +21,13 @@ from gateway.store.vault import Sealed, Vault
 
 _table = tables.inbound_token
 _MAX_PENDING = 3  # handshake.md: at most 3 pending per partner
+
+
+class TokenEndedError(InternalError):
+    """A token that was to be sent has died meanwhile; nothing was written."""
+
+    def __init__(self) -> None:
+        super().__init__("the token that was to be sent was ended by somebody else meanwhile", remedy="Try again")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +67,20 @@ def add_pending(
     now: datetime,
     expires_at: datetime | None,
 ) -> None:
-    """Store a token that isn't proved yet, or leave it as it is when it is a retry's; the oldest over three dies."""
-    known = connection.execute(select(_table.c.id).where(_table.c.digest == vault.digest(token))).scalar()
+    """Store a token that isn't proved yet; the oldest over three dies.
+
+    One that a retry sends again is as if made now: what the partner was given before must not end it when used.
+
+    Raises:
+        TokenEndedError: the token of a retry has died meanwhile.
+    """
+    known = connection.execute(
+        select(_table.c.id, _table.c.state).where(_table.c.digest == vault.digest(token))
+    ).first()
     if known is not None:
+        if known.state == TokenState.REVOKED:
+            raise TokenEndedError
+        _made_again(connection, known.id, now=now, expires_at=expires_at)
         return
     _insert(
         connection,
@@ -85,6 +103,14 @@ def add_pending(
         .order_by(_table.c.created_at.desc(), _table.c.id)
     ).scalars()
     _revoke_rows(connection, list(earlier)[_MAX_PENDING - 1 :], now=now, by="replaced")
+
+
+def _made_again(connection: Connection, token_id: str, *, now: datetime, expires_at: datetime | None) -> None:
+    """A token that nobody confirmed yet is sent again."""
+    unconfirmed = update(_table).where(
+        _table.c.id == token_id, _table.c.state == TokenState.PENDING, _table.c.provable.is_(False)
+    )
+    connection.execute(unconfirmed.values(created_at=now, expires_at=expires_at))
 
 
 def add_live(connection: Connection, vault: Vault, *, partner_id: int, token: str, now: datetime) -> None:

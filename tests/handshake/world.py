@@ -27,6 +27,7 @@ from gateway.proxy.addressee import check_callable
 from gateway.store import sqlite
 from gateway.store.changes import ConcurrentChangeError
 from gateway.store.engine import Store, StoreUnavailableError
+from gateway.store.inbound import TokenEndedError
 from gateway.store.keys import open_vault
 from gateway.store.migrate import migrate
 from gateway.store.records import read_by_name
@@ -334,7 +335,7 @@ class World:
             return False
         except InternalError as error:
             self.log.append(f"   {side.name} {verb}: {error}")
-            if not isinstance(error, ConcurrentChangeError) and "locked" not in error.message:
+            if not isinstance(error, ConcurrentChangeError | TokenEndedError) and "locked" not in error.message:
                 raise
             return False
         except GatewayError as error:

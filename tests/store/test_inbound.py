@@ -1,5 +1,6 @@
 """Inbound tokens from made to revoked: never more than one active, one in grace and three pending."""
 
+from contextlib import nullcontext
 from datetime import timedelta
 from itertools import count
 
@@ -10,7 +11,7 @@ from sqlalchemy import select
 
 from gateway.ocpi.vocabulary import TokenKind, TokenState
 from gateway.store import inbound, tables
-from gateway.store.inbound import pending_token
+from gateway.store.inbound import TokenEndedError, pending_token
 
 PENDING, ACTIVE, GRACE, REVOKED = TokenState
 GRACE_TIME = timedelta(seconds=60)
@@ -276,7 +277,8 @@ async def test_whatever_happens_there_are_few_tokens_and_no_dead_one_comes_back(
             case "confirm" if some:
                 tokens.confirm(some)
             case "retry" if some:
-                tokens.add(token=some)
+                with pytest.raises(TokenEndedError) if tokens.state(some) == REVOKED else nullcontext():
+                    tokens.add(token=some)
             case "invite" | "answered" | "revoke":
                 getattr(tokens, step)()
             case "clock":
