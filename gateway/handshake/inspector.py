@@ -135,6 +135,7 @@ class Inspector:
 
     def _concluding(self, record: PartnerRecord, finding: Finding, *, adopting: bool) -> Callable[[Ledger], None]:
         partner, found = record.partner, finding.discovery
+        adopting = adopting or not partner.endpoints  # a registration that was begun anew took them away
 
         def work(ledger: Ledger) -> None:
             drift = differences(partner.endpoints, found.endpoints)

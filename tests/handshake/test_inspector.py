@@ -123,6 +123,26 @@ class TestLooking:
             with pytest.raises(UnderWayError):
                 await look(gateway)
 
+    async def test_a_partner_that_recovers_can_be_called_though_a_registration_with_it_was_begun_anew(
+        self, gateway, front
+    ):
+        """Found by the state machine: a registration that is begun takes away the endpoints of the one before."""
+        await gateway.register("acme", INVITATION_TOKEN)
+        usual, front.answers[GET_CREDENTIALS] = front.answers[GET_CREDENTIALS], reply(b"", 401)
+        with pytest.raises(HandshakeError):
+            await look(gateway)
+        known, front.answers["GET", VERSIONS_URL] = front.answers["GET", VERSIONS_URL], unreachable()
+        with pytest.raises(HandshakeError):
+            await gateway.register("acme", "another-invitation-token")
+        front.answers[GET_CREDENTIALS], front.answers["GET", VERSIONS_URL] = usual, known
+
+        await look(gateway)
+
+        partner = await gateway.partner("acme")
+        assert partner.state is S.REGISTERED
+        assert partner.endpoint("tokens") is not None
+        assert (await record(gateway)).drift == ()
+
 
 class TestRefreshing:
     async def test_what_the_partner_offers_now_is_taken_over(self, gateway, front):
