@@ -8,7 +8,7 @@ from tests.e2e.kill_loop import rigged
 
 pytestmark = pytest.mark.e2e
 
-_KILLS = 12
+_KILLS = 5
 _SEED = 1
 
 

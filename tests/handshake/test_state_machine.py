@@ -25,7 +25,7 @@ from tests.handshake.world import FAIR, Crossed, Failure, Fate, Templates, Troub
 
 #: The seed of a search (`make search`); without one a few runs are made, always the same.
 SEED = os.environ.get("OCPI_GATEWAY_SEARCH")
-PARTS, RUNS, STEPS = (20, 50, 50) if SEED else (1, 8, 30)
+PARTS, RUNS, STEPS = (20, 50, 50) if SEED else (1, 4, 25)
 
 sides = st.sampled_from(["cpo", "emsp"])
 failures = st.builds(
