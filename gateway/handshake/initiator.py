@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from gateway.handshake.performer import Progress, perform
 from gateway.handshake.registrar import Ending, Registrar
-from gateway.ocpi.discovery import Target
+from gateway.ocpi.discovery import REFUSALS, Target
 from gateway.ocpi.errors import GatewayError, OperatorError
 from gateway.ocpi.flow import HandshakeError
 from gateway.ocpi.lifecycle import Change, Completed, HalfOpened, Leaving, Revoked, Rotated, Stayed, Unregistered
@@ -315,6 +315,12 @@ def _explained(error: GatewayError, name: str) -> GatewayError:
     resume = f"ocpi-gateway partner register {name}"
     if isinstance(error, HandshakeError) and error.outcome_unknown and error.step == POST_CREDENTIALS:
         error.remedy = f"It is not known whether the partner registered us. Resume: {resume}"
+    elif isinstance(error, HandshakeError) and error.http_status in REFUSALS:
+        error.remedy = (
+            "The partner doesn't accept its TOKEN_A: it is mistyped, or has expired, or was used already. Ask for a "
+            f"new one and give it: {resume} --versions-url URL --token-a TOKEN. If it says that the one it gave is good, "
+            f"try again: {resume}"
+        )
     elif not error.remedy:
         error.remedy = f"What you gave is kept. When the cause is mended, resume: {resume}"
     return error

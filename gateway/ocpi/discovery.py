@@ -25,7 +25,8 @@ GET_VERSIONS = "GET versions"
 GET_DETAILS = "GET version details"
 
 _REDIRECTS = frozenset({307, 308})
-_REFUSALS = frozenset({401, 403})
+#: HTTP statuses by which a platform refuses a token.
+REFUSALS = frozenset({401, 403})
 _NOT_FOUND = 404
 
 #: What a partner is told of an answer that isn't OCPI, or of none: more would tell a stranger what is where in our
@@ -136,7 +137,7 @@ def _document(target: Target, step: str, url: str, forms: Iterable[TokenForm]) -
     answered, reply = url, None
     for credentials_token, form in attempts:
         answered, reply = yield from _get(step, url, credentials_token, form)
-        if reply.http_status not in _REFUSALS:
+        if reply.http_status not in REFUSALS:
             return _Document(answered, _read(step, reply), form)
     raise HandshakeError(
         f"their platform refused the token in every form (HTTP {reply.http_status if reply else 0})",

@@ -115,8 +115,11 @@ class Ledger(Notes):
         record = self.ensure(name)
         partner_id = record.partner.id
         self._move(record, lifecycle.Started())
-        if not self._goes_on(record, versions_url, invitation_token):
+        same_platform = _is_on_origin_of(record.partner.versions_url, versions_url)
+        if not (same_platform and self._kept(record, invitation_token)):
             inbound.withdraw_unconfirmed(self._connection, partner_id, now=self._now)
+        if not same_platform:  # no platform is ever shown a token that another one gave us
+            outbound.forget(self._connection, partner_id, TokenKind.CREDENTIALS)
         if record.partner.invitation != Invitation():  # our demands of whom we invited don't bind whom we register with
             self._withdraw_invitation(partner_id)
         outbound.keep_invitation(
@@ -198,12 +201,10 @@ class Ledger(Notes):
             case _:
                 raise GatewayError(f"{type(change).__name__} is made by a method of its own")
 
-    def _goes_on(self, record: PartnerRecord, versions_url: str, invitation_token: str) -> bool:
-        """Whether a registration is with the platform and the TOKEN_A of the one before."""
-        known = record.partner.versions_url
+    def _kept(self, record: PartnerRecord, invitation_token: str) -> bool:
+        """Whether a TOKEN_A is the one that the partner gave us for the registration before."""
         kept = {token.fingerprint for token in record.outbound_tokens if token.kind is TokenKind.INVITATION}
-        same_platform = known is not None and origin_of(known) == origin_of(versions_url)
-        return same_platform and self._vault.fingerprint(invitation_token) in kept
+        return self._vault.fingerprint(invitation_token) in kept
 
     def _withdraw_invitation(self, partner_id: int) -> None:
         """End a TOKEN_A that we issued, and what it demanded."""
@@ -312,6 +313,10 @@ class Ledger(Notes):
             unreachable=None,
             drift=None,
         )
+
+
+def _is_on_origin_of(known: str | None, url: str) -> bool:
+    return known is not None and origin_of(known) == origin_of(url)
 
 
 def _is_same_registration(record: PartnerRecord, present: PartnerRecord) -> bool:

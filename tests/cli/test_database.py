@@ -145,7 +145,7 @@ def test_the_audit_trail_is_exported_a_document_a_line(prepared):
     assert [json.loads(line)["action"] for line in lines] == ["invited", "suspended", "resumed"]
 
 
-def test_after_a_restored_back_up_the_partners_that_changed_since_are_listed(prepared, folder):
+def test_store_restored_from_an_old_back_up_lists_the_partners_that_changed_since(prepared, folder):
     prepared("partner", "invite", "acme")
     prepared("partner", "invite", "other")
     back_up = (folder / "gateway.db").read_bytes()

@@ -103,6 +103,7 @@ GROUPS: Final[Mapping[str, tuple[Row, ...]]] = {
             "tokens go on working, handshakes are 3000, also after a start",
             (E,),
         ),
+        Row("store_restored", "an old back-up in its place", "who changed since is listed, with what to do"),
         Row("store_clock", "the clock jumps a day", "nothing breaks"),
         Row("store_stop", "SIGTERM or a crash amid a handshake", "it finishes, or can be repeated", (K,)),
         Row("store_several_gateways", "several gateways on one database", "what one did the others honour"),

@@ -162,6 +162,21 @@ class TestFaults:
         assert await again.restarted().opens(token)
         assert await again.books.states("acme") == ["active"]
 
+    @pytest.mark.parametrize("at", [("GET", VERSIONS_URL), POST], ids=["versions", "POST"])
+    async def test_where_their_token_a_is_refused_the_operator_is_told_to_ask_for_a_new_one(
+        self, gateway, platform, at, clock
+    ):
+        platform.answers[POST] = lost()
+        await fails(register(gateway))
+        clock.move(days=8)
+        platform.answers[at] = reply(envelope(status_code=2000), 401)
+
+        failed = await fails(gateway.resume("acme"))
+
+        assert "Ask for a new one and give it" in failed.remedy
+        assert "--token-a TOKEN" in (await gateway.operations.partner("acme")).note
+        assert (await gateway.partner("acme")).state is S.REGISTERING
+
     async def test_sp4_a_401_to_one_form_of_the_token_is_no_sign_that_the_post_arrived(self, gateway, platform):
         async def bare(request):
             usual = versions({"2.2.1": DETAILS_URL}), details(endpoint("credentials"))

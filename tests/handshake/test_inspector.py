@@ -11,7 +11,7 @@ from gateway.ocpi.party import Party
 from gateway.ocpi.vocabulary import PartnerState
 from gateway.store.claims import UnderWayError
 from tests.handshake.partners import registered
-from tests.handshake.rig import reply, unreachable
+from tests.handshake.rig import reply, token_of, unreachable
 from tests.ocpi.dialogue import (
     CREDENTIALS_URL,
     DETAILS_URL,
@@ -142,6 +142,23 @@ class TestLooking:
         assert partner.state is S.REGISTERED
         assert partner.endpoint("tokens") is not None
         assert (await record(gateway)).drift == ()
+
+    async def test_no_platform_is_shown_a_token_that_another_one_gave_us(self, gateway, front):
+        await gateway.register("acme", INVITATION_TOKEN)
+        front.answers[GET_CREDENTIALS] = reply(b"", 401)
+        with pytest.raises(HandshakeError):
+            await look(gateway)
+        front.answers["GET", "https://other.example.com/ocpi/versions"] = reply(b"", 404)
+        front.answers["GET", "https://other.example.com/ocpi/versions/versions"] = reply(b"", 404)
+        with pytest.raises(HandshakeError):
+            await gateway.register("acme", "another-invitation-token", "https://other.example.com/ocpi/versions")
+
+        with pytest.raises(OperatorError, match="no registration"):
+            await look(gateway)
+        theirs = [request for request in front.requests if request.url.startswith("https://other.example.com")]
+        assert {token_of(request) for request in theirs if request.headers.get("Authorization")} == {
+            "another-invitation-token"
+        }
 
 
 class TestRefreshing:

@@ -149,7 +149,7 @@ async def test_refreshes_at_the_same_time_follow_one_another(books, directory, r
     assert read == ["acme"]
 
 
-async def test_an_older_store_in_place_of_ours_is_read_anew_and_who_changed_since_is_told(books, vault):
+async def test_store_restored_under_a_running_gateway_is_read_anew_and_who_changed_since_is_told(books, vault):
     told = []
     directory = Directory(books.store, vault, on_restored=told.append)
     for name in ("one", "two"):
