@@ -318,8 +318,8 @@ def _explained(error: GatewayError, name: str) -> GatewayError:
     elif isinstance(error, HandshakeError) and error.http_status in REFUSALS:
         error.remedy = (
             "The partner doesn't accept its TOKEN_A: it is mistyped, or has expired, or was used already. Ask for a "
-            f"new one and give it: {resume} --versions-url URL --token-a TOKEN. If it says that the one it gave is good, "
-            f"try again: {resume}"
+            f"new one and give it: {resume} --versions-url URL --token-a TOKEN. If it says that the one it gave is "
+            f"good, try again: {resume}"
         )
     elif not error.remedy:
         error.remedy = f"What you gave is kept. When the cause is mended, resume: {resume}"
