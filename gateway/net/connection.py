@@ -42,11 +42,12 @@ class IncomingRequest(web.BaseRequest):
 class Connection(RequestHandler):
     """aiohttp's protocol with a deadline for heads and envelopes for errors."""
 
-    __slots__ = ("_head_timer", "server")
+    __slots__ = ("_head_timer", "server", "source")
 
     def __init__(self, server: "GatewayServer", **options: Any) -> None:
         super().__init__(server, **options)
         self.server = server
+        self.source = ""
         self._head_timer: asyncio.TimerHandle | None = None
 
     @property
@@ -56,7 +57,9 @@ class Connection(RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take a new connection, or close it where there are too many."""
-        if self.server.drained or len(self.server.connections_open) >= self.server.max_connections:
+        peer = transport.get_extra_info("peername")
+        self.source = str(peer[0]) if isinstance(peer, tuple) else ""
+        if not self.server.admits(self):
             transport.close()
             return
         super().connection_made(transport)

@@ -14,20 +14,18 @@ def client_context(ca_file: Path | None = None) -> ssl.SSLContext:
     """
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if ca_file is None:
-        return context
-    try:
-        context.load_verify_locations(cafile=ca_file)
-    except (OSError, ssl.SSLError) as error:
-        raise OperatorError(
-            f"the file of certificate authorities {ca_file} can't be used: {_words(error)}",
-            remedy="It has to be readable and hold certificates in PEM form",
-        ) from None
+    if ca_file is not None:
+        _trust(context, ca_file)
     return context
 
 
-def server_context(*, certificate: Path, key: Path) -> ssl.SSLContext:
+def server_context(
+    *, certificate: Path, key: Path, client_ca: Path | None = None, client_certificate_required: bool = True
+) -> ssl.SSLContext:
     """Make a context for a listener from a certificate chain and a key without a passphrase, both PEM.
+
+    Args:
+        client_ca: authorities that clients' certificates must come from; without it none is asked for.
 
     Raises:
         OperatorError: a file can't be read, or the key does not belong to the certificate.
@@ -42,7 +40,20 @@ def server_context(*, certificate: Path, key: Path) -> ssl.SSLContext:
             f"the certificate {certificate} with the key {key} can't be used: {_words(error)}",
             remedy="Both have to be readable PEM files that belong together, the key without a passphrase",
         ) from None
+    if client_ca is not None:
+        _trust(context, client_ca)
+        context.verify_mode = ssl.CERT_REQUIRED if client_certificate_required else ssl.CERT_OPTIONAL
     return context
+
+
+def _trust(context: ssl.SSLContext, ca_file: Path) -> None:
+    try:
+        context.load_verify_locations(cafile=ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise OperatorError(
+            f"the file of certificate authorities {ca_file} can't be used: {_words(error)}",
+            remedy="It has to be readable and hold certificates in PEM form",
+        ) from None
 
 
 def _words(error: OSError) -> str:

@@ -33,7 +33,7 @@ from gateway.proxy import heads, refusals, routing
 from gateway.proxy.addressee import Addressee, Addressees, check_callable, stated
 from gateway.proxy.answers import PartnerLinks, Seal, head_of, sealed_in, with_query
 from gateway.proxy.callbacks import EGRESS, INGRESS, ResponseUrls, has_response_url
-from gateway.proxy.exchange import AnswerHead, Bounds, Exchange, OtherSide, read_body
+from gateway.proxy.exchange import AnswerHead, Bounds, Exchange, OtherSide, Pace, read_body
 from gateway.proxy.offer import Offer
 from gateway.proxy.routing import End
 from gateway.store.directory import Directory
@@ -104,12 +104,10 @@ class Egress:
         self._vault = vault
         self._directory = directory
         self._standing = standing
-        patience = {
-            "client_seconds": timeouts.keep_alive_seconds,
-            "other_seconds": timeouts.partner_answer_seconds,
-        }
-        self._exchange = Exchange(client, _PARTNER, Bounds(limits.body_bytes, **patience))
-        self._kept = Bounds(limits.rewritten_body_bytes, **patience)
+        pace = Pace(timeouts.body_seconds, limits.least_bytes_per_second)
+        patience = timeouts.partner_answer_seconds
+        self._exchange = Exchange(client, _PARTNER, Bounds(limits.body_bytes, pace, patience))
+        self._kept = Bounds(limits.rewritten_body_bytes, pace, patience)
         self._response_urls = ResponseUrls(store, clock=clock, lifetime=config.callbacks.lifetime, bounds=self._kept)
 
     async def handle(self, request: web.BaseRequest, call: Call) -> web.StreamResponse:

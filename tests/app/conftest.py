@@ -28,15 +28,17 @@ class Running:
         self.credentials_url = f"{self.public_url}/ocpi/2.2.1/credentials"
 
 
-def document_of(folder, backend_url, **settings):
-    """A configuration on free ports."""
+def document_of(folder, backend_url, *, listen=None, **settings):
+    """A configuration on free ports; `listen` adds keys to those of a listener."""
     ports = dict(zip(("public", "private", "admin", "status"), free_ports(4), strict=True))
     party = {"role": "CPO", "country_code": "NL", "party_id": "EXA", "business_details": {"name": "Example Charging"}}
     return {
         "public_url": f"http://127.0.0.1:{ports['public']}",
         "development": True,
         "parties": [party, {**party, "country_code": "BE"}],
-        "listen": {name: {"host": "127.0.0.1", "port": port} for name, port in ports.items()},
+        "listen": {
+            name: {"host": "127.0.0.1", "port": port, **(listen or {}).get(name, {})} for name, port in ports.items()
+        },
         "backend": {
             "url": backend_url,
             "authorization": BACKEND_AUTHORIZATION,

@@ -6,6 +6,7 @@ import json
 import pytest
 from aiohttp import web
 
+from gateway.net.room import Room
 from gateway.net.server import send_continue
 
 GOOD = b"GET /x HTTP/1.1\r\nHost: gateway.example\r\n"
@@ -303,7 +304,7 @@ async def test_the_time_for_a_head_does_not_count_for_the_handler(serving):
 
 
 async def test_connections_beyond_the_cap_are_closed_and_the_others_served(serving):
-    async with serving(hello, max_connections=2) as server:
+    async with serving(hello, room=Room(2)) as server:
         first, second = await server.connect(), await server.connect()
         for _, writer in (first, second):
             writer.write(GOOD + b"\r\n")

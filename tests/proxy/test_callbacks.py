@@ -186,7 +186,7 @@ async def test_a_command_beyond_the_limit_for_rewriting_is_refused(rig):
 
 
 async def test_a_command_that_stops_coming_is_not_waited_for_forever(rig):
-    rig.configure(timeouts={"keep_alive_seconds": 0.2})
+    rig.configure(timeouts={"body_seconds": 0.2})
     answer = await rig.ingress_request("POST", "/receiver/commands/X", "Content-Length: 99", body=b'{"resp')
     assert envelope(answer) == (408, 2000)
 

@@ -172,7 +172,7 @@ async def test_a_body_with_broken_chunks_is_the_senders_fault(rig):
 
 
 async def test_a_body_whose_chunks_break_on_the_way_is_not_forwarded_whole(rig):
-    rig.configure(timeouts={"keep_alive_seconds": 0.2})
+    rig.configure(timeouts={"body_seconds": 0.2})
     broken_off = asyncio.Event()
     arrived = []
 
@@ -201,7 +201,7 @@ async def test_a_body_whose_chunks_break_on_the_way_is_not_forwarded_whole(rig):
 
 
 async def test_a_body_that_stops_coming_is_not_waited_for_forever(rig):
-    rig.configure(timeouts={"keep_alive_seconds": 0.2})
+    rig.configure(timeouts={"body_seconds": 0.2})
     answer = await rig.ingress_request("PUT", "/sender/cdrs", "Content-Length: 10", body=b"half")
     assert envelope(answer) == (408, 2000)
     assert rig.call.fault is Fault.PARTNER
