@@ -8,7 +8,7 @@ import asyncio
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from aiohttp import HttpVersion11, web
+from aiohttp import HttpVersion10, HttpVersion11, web
 from aiohttp.http_exceptions import BadHttpMethod, HttpProcessingError, LineTooLong
 from aiohttp.web_protocol import RequestHandler, RequestPayloadError
 
@@ -37,18 +37,21 @@ class IncomingRequest(web.BaseRequest):
 
     async def _prepare_hook(self, response: web.StreamResponse) -> None:
         response.headers.popall("Server", None)
+        if self._message.version not in {HttpVersion10, HttpVersion11}:  # refused, and not to be answered in kind (R9)
+            self._cache["version"] = HttpVersion11
 
 
 class Connection(RequestHandler):
     """aiohttp's protocol with a deadline for heads and envelopes for errors."""
 
-    __slots__ = ("_head_timer", "server", "source")
+    __slots__ = ("_head_size", "_head_timer", "server", "source")
 
     def __init__(self, server: "GatewayServer", **options: Any) -> None:
         super().__init__(server, **options)
         self.server = server
         self.source = ""
         self._head_timer: asyncio.TimerHandle | None = None
+        self._head_size = 0
 
     @property
     def busy(self) -> bool:
@@ -73,13 +76,18 @@ class Connection(RequestHandler):
         self.server.closed(self)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came, and bound the time until a head is complete, however slowly it drips."""
+        """Parse what came, and bound time and size until a head is complete, however slowly it drips."""
         idle = self._idle
         super().data_received(data)
         if self._messages:
             self._stop_head_timer()
-        elif idle and self._head_timer is None:
-            self._start_head_timer()
+            self._head_size = 0
+        elif idle:
+            self._head_size += len(data)
+            if self._head_size > self.server.head_bytes:
+                self.force_close()
+            elif self._head_timer is None:
+                self._start_head_timer()
 
     def close(self) -> None:
         """Close now if idle, else after the answer under way."""
