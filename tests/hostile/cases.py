@@ -49,6 +49,9 @@ class Outcome:
         may_close: the connection may be closed instead of the last answer.
         status_code: of the OCPI envelope, where it matters.
         begun: the beginning of the request may reach the backend, its end never: it was sent piece by piece.
+        may_end: the connection may end before the last request is taken up.
+        stalls: the connection is of no use afterwards, because more of the request is waited for.
+        foreign: the last answer isn't HTTP/1 at all.
     """
 
     http_statuses: tuple[range, ...]
@@ -56,9 +59,13 @@ class Outcome:
     may_close: bool = False
     status_code: int | None = None
     begun: bool = False
+    may_end: bool = False
+    stalls: bool = False
+    foreign: bool = False
 
 
 CLIENT_ERRORS = range(400, 500)
+SUCCESS = range(200, 201)
 REFUSED = Outcome((CLIENT_ERRORS,), may_close=True)
 BROKEN_OFF = replace(REFUSED, begun=True)
 
@@ -71,7 +78,7 @@ def exactly(*http_statuses, status_code=None):
 def passes(*arrivals, then=()):
     """Each request is forwarded so; after them come answers with the statuses of `then`."""
     expected = arrivals or (Arrival(),)
-    return Outcome((range(200, 201),) * len(expected) + tuple(range(each, each + 1) for each in then), expected)
+    return Outcome((SUCCESS,) * len(expected) + tuple(range(each, each + 1) for each in then), expected)
 
 
 @dataclass(frozen=True)

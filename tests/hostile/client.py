@@ -114,7 +114,7 @@ class Line:
 
     def _need(self):
         if not self._more():
-            raise NotAnAnswerError("the connection ended inside of an answer")
+            raise NotAnAnswerError(self._buffer)
 
     def _more(self):
         try:

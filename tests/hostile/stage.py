@@ -9,6 +9,7 @@ import asyncio
 import base64
 import json
 import threading
+from concurrent.futures import Future
 from contextlib import AsyncExitStack, contextmanager
 
 import structlog
@@ -111,29 +112,26 @@ class Stage:
 def staged(folder, **settings):
     """A stage in a thread of its own."""
     stage = Stage(folder, partner_check={"enabled": False}, rotation={"mode": "off"}, **settings)
-    ready = threading.Event()
-    ends = []
+    started = Future()
 
     async def run():
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        ends.append(lambda: loop.call_soon_threadsafe(stop.set))
-        await stage.run(ready.set, stop)
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+        await stage.run(lambda: started.set_result(lambda: loop.call_soon_threadsafe(stop.set)), stop)
 
     def work():
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(run())
-        finally:
-            ready.set()
+        except BaseException as error:
+            if started.done():
+                raise
+            started.set_exception(error)
 
     thread = threading.Thread(target=work, name="stage")
     thread.start()
+    stop = started.result(_START_SECONDS)
     try:
-        assert ready.wait(_START_SECONDS), "the stage did not start in time"
-        assert thread.is_alive(), "the stage ended at once"
         yield stage
     finally:
-        for end in ends:
-            end()
+        stop()
         thread.join()
