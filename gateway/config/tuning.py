@@ -26,8 +26,8 @@ class Limits(Section):
         default=8190,
         ge=1024,
         le=65536,
-        description="Longest request line, and longest single header, in bytes; all headers of a request together may be "
-        "eight times as long.",
+        description="Longest request line, and longest single header, in bytes; all headers of a request together may "
+        "be eight times as long.",
     )
     unknown_token_refreshes_per_second: Rate = Field(
         default=20,

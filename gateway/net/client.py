@@ -5,6 +5,7 @@ re-sends (hardening.md, T3), redirects, cookies, proxies from the environment, d
 and the normalisation of URLs (T8).
 """
 
+import re
 from collections.abc import AsyncIterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,9 @@ from gateway.net.tls import client_context
 from gateway.ocpi.errors import InternalError
 
 _USER_AGENT: Final = f"ocpi-gateway/{__version__}"
+_FINAL: Final = range(200, 600)
+_VERSIONS: Final = frozenset({aiohttp.HttpVersion10, aiohttp.HttpVersion11})
+_CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _NO_AUTOMATIC_HEADERS: Final = ("Accept", "Accept-Encoding", "Content-Type")
 
 
@@ -184,6 +188,23 @@ class _Connector(TCPConnector):
             connection.close()
 
 
+class _Answer(aiohttp.ClientResponse):
+    """Takes none but a final answer of HTTP/1 without control characters in its headers (hardening.md, P5, R14).
+
+    aiohttp's parser lets them pass, and keeps the connection even where it was told to switch protocols.
+    """
+
+    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+        protocol = connection.protocol
+        await super().start(connection)
+        proper = self.status in _FINAL and self.version in _VERSIONS
+        if not proper or any(_CONTROL.search(value) for _, value in self.raw_headers):
+            if protocol is not None:
+                protocol.close()  # it may lie among the idle ones already, where closing the answer doesn't reach it
+            raise aiohttp.ClientResponseError(self.request_info, self.history, status=self.status)
+        return self
+
+
 class _PartnerRequest(aiohttp.ClientRequest):
     """Keeps the connections of partners apart: an idle one that one partner may use is not lent to another."""
 
@@ -205,6 +226,7 @@ def _session(
         trust_env=False,
         max_line_size=header_bytes,
         max_field_size=header_bytes,
+        response_class=_Answer,
         **options,
     )
 

@@ -5,7 +5,6 @@ import itertools
 
 import pytest
 
-from tests.e2e.rig import Hold
 from tests.platform import token_header
 
 LOCATIONS = "/ocpi/2.2.1/sender/locations"

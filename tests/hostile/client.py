@@ -66,6 +66,10 @@ class Line:
             pass
         return found
 
+    def take(self, size):
+        """So many bytes, whatever they are."""
+        return self._exactly(size)
+
     def rest(self):
         """Everything until the connection ends."""
         while self._more():

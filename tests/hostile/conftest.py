@@ -18,6 +18,14 @@ def stage(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def hasty_stage(tmp_path_factory):
+    """A gateway that gives up on others at once."""
+    timeouts = {"backend_answer_seconds": 0.5, "partner_answer_seconds": 0.5}
+    with staged(tmp_path_factory.mktemp("hasty"), timeouts=timeouts) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
 def front_port(stage, tmp_path_factory):
     """Gives the port of a front before the stage, by its name; started at the first use."""
     ports = {}

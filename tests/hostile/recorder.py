@@ -26,9 +26,9 @@ class Recorder:
         received: all bytes since the last `forget`, of whole requests or not.
         requests: the whole requests since then.
         connections: how many were opened since then.
-        plan: how the next request is answered, a coroutine function given recorder, reader and writer; if None, with
-            a body that names its target.
-        gone: how many connections ended since then.
+        plan: how the next request is answered, a coroutine function given reader and writer that says whether the
+            connection goes on; if None, with a body that names its target.
+        greeting: what the next connection is greeted with.
     """
 
     def __init__(self):
@@ -42,8 +42,9 @@ class Recorder:
     def forget(self):
         self.received = bytearray()
         self.requests = []
-        self.connections = self.gone = 0
+        self.connections = 0
         self.plan = None
+        self.greeting = b""
 
     @asynccontextmanager
     async def listening(self):
@@ -59,14 +60,16 @@ class Recorder:
 
     async def _serve(self, reader, writer):
         self.connections += 1
+        writer.write(self.greeting)
+        self.greeting = b""
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             while (message := await wire.read_head(reader)) is not None:
                 await wire.read_body(reader, message)
                 self.requests.append(message)
                 plan, self.plan = self.plan, None
                 if plan is not None:
-                    await plan(reader, writer)
-                    break
+                    if not await plan(reader, writer):
+                        break
+                    continue
                 writer.write(wire.answer(body=f"the answer to {message.target}".encode()))
-        self.gone += 1
         writer.close()

@@ -259,6 +259,24 @@ async def test_a_head_that_does_not_come_to_its_end_closes_the_connection(servin
         assert await server.exchange(start) == b""
 
 
+async def test_a_head_that_goes_on_beyond_eight_times_the_longest_header_closes_the_connection(serving):
+    async with serving(hello, header_bytes=1000) as server:
+        reader, writer = await server.connect()
+        for number in range(20):
+            writer.write((GOOD if number == 0 else b"") + b"X-%d: " % number + b"x" * 500 + b"\r\n")
+            await writer.drain()
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+        writer.close()
+
+
+async def test_a_head_that_is_whole_but_longer_than_that_gets_431(serving):
+    async with serving(hello, header_bytes=1000) as server:
+        lines = b"".join(b"X-%d: " % number + b"x" * 500 + b"\r\n" for number in range(20))
+        http_status, _, body = split(await server.exchange(GOOD + lines + b"\r\n"))
+    assert http_status == 431
+    assert json.loads(body)["status_code"] == 2000
+
+
 async def test_a_head_that_drips_is_not_given_more_time(serving):
     async with serving(hello, header_seconds=0.1) as server:
         reader, writer = await server.connect()

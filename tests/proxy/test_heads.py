@@ -22,6 +22,7 @@ FORGED = (
     "Via: 1.1 somewhere",
     "Proxy-Authorization: Basic x",
     "X-HTTP-Method-Override: DELETE",
+    "Proxy: http://evil.test:8080",
     "True-Client-IP: 10.0.0.1",
 )
 HOP_BY_HOP = (
