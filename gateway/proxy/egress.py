@@ -32,6 +32,7 @@ from gateway.ocpi.vocabulary import METHODS, InterfaceRole
 from gateway.proxy import heads, refusals, routing
 from gateway.proxy.addressee import Addressee, Addressees, check_callable, stated
 from gateway.proxy.answers import PartnerLinks, Seal, head_of, sealed_in, with_query
+from gateway.proxy.breaker import Breakers
 from gateway.proxy.callbacks import EGRESS, INGRESS, ResponseUrls, has_response_url
 from gateway.proxy.exchange import AnswerHead, Bounds, Exchange, OtherSide, Pace, read_body
 from gateway.proxy.offer import Offer
@@ -89,6 +90,7 @@ class Egress:
         *,
         config: Config,
         client: HttpClient,
+        breakers: Breakers,
         store: Store,
         vault: Vault,
         directory: Directory,
@@ -106,7 +108,7 @@ class Egress:
         self._standing = standing
         pace = Pace(timeouts.body_seconds, limits.least_bytes_per_second)
         patience = timeouts.partner_answer_seconds
-        self._exchange = Exchange(client, _PARTNER, Bounds(limits.body_bytes, pace, patience))
+        self._exchange = Exchange(client, _PARTNER, Bounds(limits.body_bytes, pace, patience), breakers)
         self._kept = Bounds(limits.rewritten_body_bytes, pace, patience)
         self._response_urls = ResponseUrls(store, clock=clock, lifetime=config.callbacks.lifetime, bounds=self._kept)
 

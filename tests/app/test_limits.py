@@ -5,7 +5,6 @@ import itertools
 
 import pytest
 
-from tests.e2e.rig import Hold
 from tests.platform import token_header
 
 LOCATIONS = "/ocpi/2.2.1/sender/locations"
@@ -181,7 +180,9 @@ async def test_connections_of_one_source_beyond_its_share_are_closed_and_others_
             writer.close()
         await eventually(lambda: asks(gateway, partner, path="/ocpi/versions", header=token_header("x")))
 
-    assert [line["limit"] for line in gateway.log if line["event"] == "limit_reached"] == ["limits.connections_per_source"]
+    assert [line["limit"] for line in gateway.log if line["event"] == "limit_reached"] == [
+        "limits.connections_per_source"
+    ]
 
 
 async def eventually(attempt):
