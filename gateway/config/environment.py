@@ -23,8 +23,8 @@ def check_environment(loaded: Loaded) -> tuple[Problem, ...]:
 def _findings(config: Config) -> Iterator[Finding]:
     if config.listen.public.tls is not None:
         yield from _check_tls(config.listen.public.tls)
-    if config.outbound.ca_file is not None:
-        yield from _check_ca_file(config.outbound.ca_file)
+        yield from _check_ca_file(("listen", "public", "tls", "client_ca"), config.listen.public.tls.client_ca)
+    yield from _check_ca_file(("outbound", "ca_file"), config.outbound.ca_file)
     if config.sqlite_path is not None:
         yield from _check_database(config.sqlite_path)
 
@@ -50,8 +50,9 @@ def _refuse_passphrase() -> str:
     raise ValueError
 
 
-def _check_ca_file(path: Path) -> Iterator[Finding]:
-    key_path: KeyPath = ("outbound", "ca_file")
+def _check_ca_file(key_path: KeyPath, path: Path | None) -> Iterator[Finding]:
+    if path is None:
+        return
     unreadable = list(_check_readable(key_path, path))
     yield from unreadable
     if unreadable:

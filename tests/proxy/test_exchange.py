@@ -1,6 +1,7 @@
 """Bodies stream both ways, and whatever the other side does ends in an answer or a closed connection."""
 
 import asyncio
+import contextlib
 import gzip
 import socket
 
@@ -205,6 +206,57 @@ async def test_a_body_that_stops_coming_is_not_waited_for_forever(rig):
     answer = await rig.ingress_request("PUT", "/sender/cdrs", "Content-Length: 10", body=b"half")
     assert envelope(answer) == (408, 2000)
     assert rig.call.fault is Fault.PARTNER
+
+
+async def test_a_body_that_drips_is_not_waited_for_forever(rig):
+    rig.configure(timeouts={"body_seconds": 0.3}, limits={"least_bytes_per_second": 100})
+    rig.asking = "acme"
+    async with wire.connected(rig.public_port) as (reader, writer):
+        writer.write(wire.request("PUT", "/ocpi/2.2.1/sender/cdrs", "Content-Length: 1000"))
+        answering = asyncio.ensure_future(wire.read_message(reader))
+        sent = 0
+        while not answering.done():
+            writer.write(b"x")
+            sent += 1
+            await asyncio.wait([answering], timeout=0.02)
+        answer = answering.result()
+    assert envelope(answer) == (408, 2000)
+    assert rig.call.fault is Fault.PARTNER
+    assert sent < 100, "each byte came before a pause was over"
+
+
+async def test_a_body_may_take_its_time_while_it_keeps_its_pace(rig):
+    rig.configure(timeouts={"body_seconds": 0.3}, limits={"least_bytes_per_second": 1000})
+    rig.asking = "acme"
+    async with wire.connected(rig.public_port) as (reader, writer):
+        writer.write(wire.request("PUT", "/ocpi/2.2.1/sender/cdrs", "Content-Length: 3000"))
+        for _ in range(6):
+            writer.write(b"x" * 500)
+            await asyncio.sleep(0.1)
+        answer = await wire.read_message(reader)
+    assert answer.http_status == 200
+    assert rig.call.client_seconds > 0.4
+
+
+async def test_a_partner_that_does_not_take_an_answer_is_cut(rig):
+    rig.configure(timeouts={"body_seconds": 0.3})
+
+    async def behave(reader, writer, head):
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            while True:
+                writer.write(b"x" * 2**16)
+                await writer.drain()
+
+    rig.backend.answers.append(behave)
+    rig.asking = "acme"
+    async with wire.connected(rig.public_port) as (reader, writer):
+        writer.write(wire.request("GET", "/ocpi/2.2.1/sender/cdrs"))
+        await wire.read_head(reader)
+        async with asyncio.timeout(5):
+            await rig.backend.cut_off.wait()
+    assert rig.call.fault is Fault.PARTNER
+    assert "not taken in time" in rig.call.reason
 
 
 async def test_a_backend_that_stops_taking_a_body_is_too_slow(rig):
