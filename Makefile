@@ -25,7 +25,7 @@ LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashe
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test kill-loop every-write search bench check lint types contracts docs-fresh format docs lock
+.PHONY: help demo run test kill-loop every-write search bench flood check lint types contracts docs-fresh format docs lock
 .PHONY: image image-test clean
 
 help: ## list these targets
@@ -86,6 +86,9 @@ lock: ## resolve requirements/*.lock (needs uv; ARGS=--upgrade takes the newest 
 
 bench: $(READY) ## what many partners cost, as ratios to ten (ARGS=100000 for another number)
 	@$(BIN)/python bench/partners.py $(ARGS)
+
+flood: $(READY) ## what 1200 slow attackers cost good clients, for a minute (ARGS=20 for so many seconds)
+	@$(BIN)/python -m bench.flood $(ARGS)
 
 image: ## build the container image with the engine that is here
 	@tools/image.sh build $(IMAGE)
