@@ -67,11 +67,13 @@ docs-fresh: $(READY) ## generated files are what the code says they are
 	@$(BIN)/python -m gateway.config.reference --check
 	@$(BIN)/python -m gateway.observe.reference --check
 	@$(BIN)/python -m tests.handshake.table --check
+	@$(BIN)/python -m tests.threats --check
 
 docs: $(READY) ## write the generated files anew
 	@$(BIN)/python -m gateway.config.reference
 	@$(BIN)/python -m gateway.observe.reference
 	@$(BIN)/python -m tests.handshake.table
+	@$(BIN)/python -m tests.threats
 
 format: $(READY) ## let ruff mend what it can
 	@$(BIN)/ruff check --fix .

@@ -27,6 +27,7 @@ def open_files(pid):
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="looks for open files in /proc")
+@pytest.mark.threat("D7")
 async def test_a_gateway_without_files_left_recovers_when_the_connections_go(gateway, backend, partner):
     backend.offer("/locations", [])
     token_a = (await gateway.invite("partner"))["token_a"]

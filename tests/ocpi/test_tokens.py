@@ -64,5 +64,6 @@ def test_a_partners_token_may_be_any_1_to_64_printable_characters(text):
 @pytest.mark.parametrize(
     "text", ["", "a" * 65, "a b", " a", "a\n", "a\r", "a\0b", "a\x7f", "caf\xe9", "\ud800", "\u0661"]
 )
+@pytest.mark.threat("H5")
 def test_a_token_that_could_split_a_header_or_is_too_long_is_not_acceptable(text):
     assert not is_well_formed(text)

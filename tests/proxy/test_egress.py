@@ -121,6 +121,7 @@ async def test_the_operator_can_fix_the_form_of_a_partners_token(rig):
     assert rig.partner.last.one("Authorization") == f"Token {OUTBOUND_TOKEN}"
 
 
+@pytest.mark.threat("P7")
 async def test_the_backends_secrets_never_reach_a_partner(rig):
     await rig.egress_request("GET", "/partners/acme/sender/tokens", "Cookie: a=b", "X-OCPI-Partner: acme")
     seen = str(rig.partner.last)
@@ -325,6 +326,7 @@ async def test_a_partner_that_does_not_answer_is_a_timeout(rig):
     assert rig.call.fault is Fault.PARTNER
 
 
+@pytest.mark.threat("U4")
 async def test_a_partner_that_the_address_policy_forbids_is_not_called_and_the_operator_reads_what_to_do(rig):
     async with partner_client(AddressPolicy(), connect_seconds=5, answer_seconds=5) as rig.to_partner:
         rig.configure()

@@ -97,6 +97,7 @@ async def impatient(rig):
 
 
 @each_way
+@pytest.mark.threat("D8")
 async def test_a_backend_that_is_gone_is_answered_in_time_and_found_again_one_pause_after_its_return(
     impatient, way, http_status
 ):
@@ -118,6 +119,7 @@ async def test_a_backend_that_is_gone_is_answered_in_time_and_found_again_one_pa
 
 
 @each_way
+@pytest.mark.threat("D8")
 async def test_a_partner_that_is_gone_is_answered_in_time_and_keeps_no_other_waiting(impatient, way, http_status):
     expected = (http_status, 4002 if http_status == 504 else 4003)
     async with way() as (port, returns):
@@ -206,6 +208,7 @@ async def test_a_get_that_was_turned_away_is_sent_again_once(unsteady):
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.threat("D8")
 async def test_a_push_that_was_turned_away_is_not_sent_again(unsteady, method):
     answer = await unsteady.egress_request(method, "/partners/unsteady/receiver/sessions/NL/EXA/1", body=b"{}")
 
