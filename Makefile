@@ -39,7 +39,7 @@ run: $(READY) ## start the gateway on config.example.yaml
 
 test: $(READY) ## every test, in random order (ARGS= goes to pytest, WORKERS=0 runs in one process)
 	@$(BIN)/python tests/e2e/make_peers.py
-	@$(IN_SCRATCH) $(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+	@$(IN_SCRATCH) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 kill-loop: $(READY) ## 500 SIGKILLs at random moments of handshakes (ARGS='--kills N --seed N')
 	@$(BIN)/python -m tests.e2e.kill_loop $(ARGS)

@@ -19,7 +19,7 @@ def test_two_files_a_connection_and_some_for_the_rest(files, wanted, connections
 
 
 def test_that_there_are_too_few_is_told(monkeypatch, tmp_path):
-    document = json.dumps(document_of(tmp_path, "http://127.0.0.1:9000"))
+    document = json.dumps(document_of(tmp_path / "gateway.db", "http://127.0.0.1:9000"))
     config = load_text(document, source="test", environ={}).config
     monkeypatch.setattr(server, "raise_limit", lambda: 1024)
 
