@@ -96,6 +96,7 @@ GROUPS: Final[Mapping[str, tuple[Threat, ...]]] = {
         Threat("D5", "JSON that costs time or says two things", "bounded, refused"),
         Threat("D6", "uploads of strangers", "cut at 401"),
         Threat("D7", "no files left", "fewer connections, recovers"),
+        Threat("D9", "requests that cost more than they weigh", "at most a hundred times their size in memory"),
         Threat("D8", "a backend or partner that is gone", "answered in time, asked once in a pause"),
     ),
     "URLs that partners give us": (
