@@ -20,6 +20,8 @@ OPERATOR_KEY = bytes(range(32))
 #: With this variable set to 1 a skipped test is a failed one.
 CI = "OCPI_GATEWAY_CI"
 
+pytest_plugins = ["tests.canaries.plugin"]
+
 settings.register_profile("gateway", derandomize=True, deadline=None, database=None)
 settings.load_profile("gateway")
 

@@ -88,6 +88,44 @@ async def test_a_malformed_request_gets_one_envelope_and_a_closed_connection(ser
     assert server.failures[0].request_id == headers["x-request-id"]
 
 
+IDS = b"X-Request-ID: request-1\r\nx-correlation-id: correlation-1\r\n"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        GOOD + IDS + b"Bad\r\n\r\n",
+        GOOD + b"Bad\r\n" + IDS + b"\r\n",
+        b"GET /x\r\n" + IDS + b"\r\n",
+        GOOD.replace(b"GET", b"FOO") + IDS + b"\r\n",
+        GOOD + IDS + b"X: " + b"a" * 9000 + b"\r\n\r\n",
+    ],
+    ids=["a bad header after them", "a bad header before them", "no version", "no such method", "a header too long"],
+)
+async def test_a_head_that_can_not_be_parsed_gets_the_message_ids_that_stand_in_it(serving, head):
+    async with serving(hello) as server:
+        _, headers, _ = split(await server.exchange(head))
+    assert (headers["x-request-id"], headers["x-correlation-id"]) == ("request-1", "correlation-1")
+    assert server.failures[0].request_id == "request-1"
+
+
+@pytest.mark.parametrize("head", [b"\r\n" + IDS, IDS.replace(b"-1", b"\x01") + b"\r\n", IDS.replace(b": ", b": \xe9")])
+async def test_what_is_no_message_id_of_a_refused_head_is_not_repeated(serving, head):
+    async with serving(hello) as server:
+        _, headers, _ = split(await server.exchange(GOOD + b"Bad\r\n" + head + b"\r\n"))
+    assert len(headers["x-request-id"]) == len("d9a9e8d0-7f0f-4b6c-9b39-0d7f1c3ef4a5")
+    assert headers["x-correlation-id"] == headers["x-request-id"]
+
+
+async def test_a_handler_that_fails_is_answered_with_the_message_ids_of_its_request(serving):
+    async def fail(request):
+        raise RuntimeError
+
+    async with serving(fail) as server:
+        http_status, headers, _ = split(await server.exchange(GOOD + IDS + b"\r\n"))
+    assert (http_status, headers["x-request-id"], headers["x-correlation-id"]) == (500, "request-1", "correlation-1")
+
+
 @pytest.mark.parametrize("method", [b"FOO", b"foo", b"GETX", b"x-my!method"])
 @pytest.mark.threat("R11")
 async def test_a_method_that_nobody_knows_gets_405_with_those_that_there_are(serving, method):

@@ -401,6 +401,14 @@ class TestFallingBack:
         assert len((await self.call(rig))[1]) == 1
 
 
+async def test_a_token_of_ours_in_place_of_a_partners_name_is_repeated_neither_in_the_answer_nor_in_the_record(rig):
+    pasted = rig.vault.new_token()
+    answer = await rig.egress_request("GET", f"/partners/{pasted}/sender/tokens")
+    assert envelope(answer) == (404, 4001)
+    assert "there is no partner [token]" in says(answer)
+    assert pasted not in rig.call.reason
+
+
 async def test_sd1_a_partner_that_we_are_leaving_is_not_called(rig):
     await rig.change(lambda ledger: ledger.apply(ledger.partner("acme"), Leaving()))
     answer = await rig.egress_request("GET", "/partners/acme/sender/tokens")
