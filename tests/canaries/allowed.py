@@ -22,7 +22,11 @@ FILES = (
     Place(r".*\.ya?ml", "tests/", "a configuration holds secrets: the test wrote it, as an operator does"),
     Place(r"egress", "tests/config/test_model", "what a configuration refers to by ${file:...}, written by the test"),
     Place(r"trace", "tests/e2e/test_strace", "what strace saw go to the disk and over the network"),
-    Place(r"token_a|posted|discarded|outcome", "tests/e2e/test_strace", "notes of the scripted run and of its partner"),
+    Place(
+        r"(template-)?(memory|theirs)|discarded|outcome",
+        "tests/e2e/test_(strace|killed)",
+        "notes of the scripted run and of its partner",
+    ),
     Place(r"environments/.*", "tests/e2e/test_make_peers", "others' packages; bytes 0 to 31 stand there by chance"),
     Place(r".*\.key(\.[0-9a-f]{16})?", "tests/", "a key file, or its draft, is where the encryption key is kept"),
 )

@@ -14,6 +14,8 @@ from tests.canaries.search import Search
 #: Where a configuration holds secrets (YAML or JSON).
 _CONFIGURED = re.compile(rb"""["']?\b(\w*authorization|egress_token|encryption_key)["']?: *["']?([^"'$\n,}]+)""")
 _PASSWORD = re.compile(rb"\bpostgresql://[^:/@\s]+:([^@\s]+)@")
+#: What a verb of a test gateway wrote to its standard output.
+_VERB = re.compile(r".*verbs/\d+\.output")
 _LINE_BREAKS = re.compile("(?:\\s|│)+".encode())
 _LARGEST = 64 * 2**20
 
@@ -88,7 +90,7 @@ class Watch:
             if content and allowed.in_file(self.test, name):
                 self._learn(name, content)
             elif content:
-                contents[name] = content
+                contents[name] = allowed.without_what_is_to_be_shown(content) if _VERB.fullmatch(name) else content
         for name, content in contents.items():
             self.look_at(f"the file {name}", content)
 
