@@ -1,10 +1,10 @@
 """Servers that speak TLS as OpenSSL's own do, alerts included, which asyncio's keep to themselves; and certificates."""
 
-import datetime
 import socket
 import ssl
 import threading
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -101,7 +101,7 @@ class SelfSigned:
     def __init__(self, host):
         key = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
-        now = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
+        now = datetime(2020, 1, 1, tzinfo=UTC)
         certificate = (
             x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
             .not_valid_before(now)

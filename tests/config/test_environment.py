@@ -140,8 +140,10 @@ def test_a_partners_authorities_and_client_certificate_are_right(acme, files):
         ),
         (
             {"client_certificate": "certificate"},
-            "15: partners.acme.client_certificate: holds no private key in PEM form beside it, "
-            "name its file in client_key",
+            (
+                "15: partners.acme.client_certificate: holds no private key in PEM form beside it, "
+                "name its file in client_key"
+            ),
         ),
     ],
 )
