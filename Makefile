@@ -25,7 +25,8 @@ LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashe
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test kill-loop every-write search bench flood check lint types contracts docs-fresh format docs lock
+.PHONY: help demo run test kill-loop every-write every-spelling search bench flood check lint types contracts docs-fresh
+.PHONY: format docs lock
 .PHONY: image image-test clean
 
 help: ## list these targets
@@ -46,6 +47,9 @@ kill-loop: $(READY) ## 500 SIGKILLs at random moments of handshakes (ARGS='--kil
 
 every-write: $(READY) ## each write and sync of a handshake fails once, and is the last one once (needs strace)
 	@OCPI_GATEWAY_WRITE_STEP=1 $(BIN)/python -m pytest -n 2 tests/e2e/test_strace.py $(ARGS)
+
+every-spelling: $(READY) ## every spelling of a forbidden target through every entry point of a gateway
+	@OCPI_GATEWAY_EVERY_SPELLING=1 $(IN_SCRATCH) $(BIN)/python -m pytest -n $(WORKERS) --timeout 900 tests/hostile $(ARGS)
 
 search: $(READY) ## two gateways, 2000 times 50 acts that may fail in any way (SEED= repeats a search; takes an hour or so)
 	@echo "seed $(SEED)"

@@ -15,7 +15,7 @@ from structlog.typing import FilteringBoundLogger as Logger
 
 from gateway.admin.status import Readiness, StatusPages
 from gateway.app import outcomes
-from gateway.app.foundation import Foundation, address_policy, handshake_client, make_registrar
+from gateway.app.foundation import Foundation, address_policy, handshake_client, make_registrar, partner_tls
 from gateway.app.limits import Alarm, Permissions, TrafficLimits
 from gateway.app.public import PublicFront
 from gateway.app.surface import CallHandler, Surface
@@ -247,6 +247,7 @@ async def _egress(
         answer_seconds=timeouts.partner_answer_seconds,
         header_bytes=config.limits.header_bytes,
         ca_file=config.outbound.ca_file,
+        partner_tls=partner_tls(config),
     )
     return Egress(
         config=config,
