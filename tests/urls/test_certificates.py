@@ -8,10 +8,10 @@ import trustme
 from gateway.ocpi.flow import HandshakeError
 from tests.app.conftest import document_of
 from tests.e2e.rig import EGRESS_TOKEN, Backend
-from tests.hostile.answers import tells_nothing
-from tests.hostile.stage import OWN, PUBLIC_URL, Front, started
-from tests.hostile.tripwire import Names
 from tests.tls import SelfSigned, server_context
+from tests.urls.answers import tells_nothing
+from tests.urls.stage import OWN, PUBLIC_URL, Front, started
+from tests.urls.tripwire import Names
 
 PAST, FUTURE = datetime(2021, 1, 1, tzinfo=UTC), datetime(2199, 1, 1, tzinfo=UTC)
 
