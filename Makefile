@@ -25,7 +25,8 @@ LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashe
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test kill-loop every-write search bench check lint types contracts docs-fresh format docs lock
+.PHONY: help demo run test kill-loop every-write every-spelling search bench flood check lint types contracts docs-fresh
+.PHONY: format docs lock
 .PHONY: image image-test clean
 
 help: ## list these targets
@@ -39,13 +40,16 @@ run: $(READY) ## start the gateway on config.example.yaml
 
 test: $(READY) ## every test, in random order (ARGS= goes to pytest, WORKERS=0 runs in one process)
 	@$(BIN)/python tests/e2e/make_peers.py
-	@$(IN_SCRATCH) $(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+	@$(IN_SCRATCH) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 kill-loop: $(READY) ## 500 SIGKILLs at random moments of handshakes (ARGS='--kills N --seed N')
 	@$(BIN)/python -m tests.e2e.kill_loop $(ARGS)
 
 every-write: $(READY) ## each write and sync of a handshake fails once, and is the last one once (needs strace)
 	@OCPI_GATEWAY_WRITE_STEP=1 $(BIN)/python -m pytest -n 2 tests/e2e/test_strace.py $(ARGS)
+
+every-spelling: $(READY) ## every spelling of a forbidden target through every entry point of a gateway
+	@OCPI_GATEWAY_EVERY_SPELLING=1 $(IN_SCRATCH) $(BIN)/python -m pytest -n $(WORKERS) --timeout 900 tests/urls $(ARGS)
 
 search: $(READY) ## two gateways, 2000 times 50 acts that may fail in any way (SEED= repeats a search; takes an hour or so)
 	@echo "seed $(SEED)"
@@ -67,11 +71,13 @@ docs-fresh: $(READY) ## generated files are what the code says they are
 	@$(BIN)/python -m gateway.config.reference --check
 	@$(BIN)/python -m gateway.observe.reference --check
 	@$(BIN)/python -m tests.handshake.table --check
+	@$(BIN)/python -m tests.threats --check
 
 docs: $(READY) ## write the generated files anew
 	@$(BIN)/python -m gateway.config.reference
 	@$(BIN)/python -m gateway.observe.reference
 	@$(BIN)/python -m tests.handshake.table
+	@$(BIN)/python -m tests.threats
 
 format: $(READY) ## let ruff mend what it can
 	@$(BIN)/ruff check --fix .
@@ -86,6 +92,9 @@ lock: ## resolve requirements/*.lock (needs uv; ARGS=--upgrade takes the newest 
 
 bench: $(READY) ## what many partners cost, as ratios to ten (ARGS=100000 for another number)
 	@$(BIN)/python bench/partners.py $(ARGS)
+
+flood: $(READY) ## what 1200 slow attackers cost good clients, for a minute (ARGS=20 for so many seconds)
+	@$(BIN)/python -m bench.flood $(ARGS)
 
 image: ## build the container image with the engine that is here
 	@tools/image.sh build $(IMAGE)

@@ -20,6 +20,7 @@ from gateway.handshake.registrar import Outcome, Registrar
 from gateway.net.address import AddressPolicy, AllowRule
 from gateway.net.client import HttpClient, partner_client
 from gateway.net.fetch import fetch
+from gateway.net.trust import PartnerTls
 from gateway.observe.call import current_call
 from gateway.observe.ids import new_id
 from gateway.ocpi.flow import Fetch, Reply
@@ -81,7 +82,17 @@ def handshake_client(config: Config) -> HttpClient:
         answer_seconds=config.outbound.credentials_timeout_seconds,
         keep_alive_seconds=0,
         ca_file=config.outbound.ca_file,
+        partner_tls=partner_tls(config),
     )
+
+
+def partner_tls(config: Config) -> dict[str, PartnerTls]:
+    """The partners that TLS is special with, by name."""
+    return {
+        name: PartnerTls(one.ca_file, one.client_certificate, one.client_key)
+        for name, one in config.partners.items()
+        if one.ca_file or one.client_certificate
+    }
 
 
 def address_policy(config: Config) -> AddressPolicy:

@@ -15,12 +15,13 @@ from structlog.typing import FilteringBoundLogger as Logger
 
 from gateway.admin.status import Readiness, StatusPages
 from gateway.app import outcomes
-from gateway.app.foundation import Foundation, address_policy, handshake_client, make_registrar
+from gateway.app.foundation import Foundation, address_policy, handshake_client, make_registrar, partner_tls
 from gateway.app.limits import Alarm, Permissions, TrafficLimits
 from gateway.app.public import PublicFront
 from gateway.app.surface import CallHandler, Surface
 from gateway.app.watch import Chore, Watch
 from gateway.app.workers import ALONE, Worker
+from gateway.config import Config
 from gateway.handshake.initiator import Initiator
 from gateway.handshake.inspector import Inspector
 from gateway.handshake.registrar import Registrar
@@ -36,6 +37,7 @@ from gateway.observe.call import Direction
 from gateway.observe.events import Event
 from gateway.observe.metrics import CONTENT_TYPE, Metrics
 from gateway.ocpi.errors import InternalError
+from gateway.proxy.breaker import Breakers
 from gateway.proxy.egress import Egress
 from gateway.proxy.ingress import Ingress
 from gateway.store.directory import Directory
@@ -97,7 +99,7 @@ async def make_services(
     alarm = Alarm(log, count=metrics.limited)
     limits = TrafficLimits(config, on_limited=alarm)
     public = await _public_front(foundation, directory, registrar, limits=limits, log=log, stack=stack)
-    egress = await _egress(foundation, directory, _standing(directory, registrar, log), stack)
+    egress = await _egress(foundation, directory, _standing(directory, registrar, log), log, stack)
     calls = CallLog(logger=log, metrics=metrics, monotonic=time.monotonic)
 
     def surface(handler: CallHandler, direction: Direction, sources: Sources) -> Handler:
@@ -151,6 +153,7 @@ async def _public_front(
     ingress = Ingress(
         config=config,
         client=await stack.enter_async_context(client),
+        breakers=_breakers(config, log),
         policy=address_policy(config),
         store=foundation.store,
         vault=foundation.vault,
@@ -222,7 +225,21 @@ def _standing(directory: Directory, registrar: Registrar, log: Logger) -> Standi
     )
 
 
-async def _egress(foundation: Foundation, directory: Directory, standing: Standing, stack: AsyncExitStack) -> Egress:
+def _breakers(config: Config, log: Logger) -> Breakers:
+    def side(name: str) -> dict[str, str]:
+        return {"side": "partner", "partner": name} if name else {"side": "backend"}
+
+    return Breakers(
+        failures=config.breaker.failures,
+        pause_seconds=config.breaker.pause_seconds,
+        on_gone=lambda name: log.warning(Event.SIDE_GONE, **side(name)),
+        on_back=lambda name: log.info(Event.SIDE_BACK, **side(name)),
+    )
+
+
+async def _egress(
+    foundation: Foundation, directory: Directory, standing: Standing, log: Logger, stack: AsyncExitStack
+) -> Egress:
     config, timeouts = foundation.config, foundation.config.timeouts
     client = partner_client(
         address_policy(config),
@@ -230,10 +247,12 @@ async def _egress(foundation: Foundation, directory: Directory, standing: Standi
         answer_seconds=timeouts.partner_answer_seconds,
         header_bytes=config.limits.header_bytes,
         ca_file=config.outbound.ca_file,
+        partner_tls=partner_tls(config),
     )
     return Egress(
         config=config,
         client=await stack.enter_async_context(client),
+        breakers=_breakers(config, log),
         store=foundation.store,
         vault=foundation.vault,
         directory=directory,

@@ -91,6 +91,14 @@ def _partner_names_differ_by_more_than_case(*, partners: Mapping[str, PartnerSet
     yield from _same_but_for_case(("partners",), partners)
 
 
+def _client_keys_have_certificates(*, partners: Mapping[str, PartnerSettings]) -> Iterator[Finding]:
+    for name, settings in partners.items():
+        if settings.client_key is not None and settings.client_certificate is None:
+            yield Finding(
+                ("partners", name, "client_key"), "is a key without a certificate", "name it in client_certificate"
+            )
+
+
 def _same_but_for_case(key_path: KeyPath, names: Iterable[str]) -> Iterator[Finding]:
     seen: dict[str, str] = {}
     for name in names:
@@ -109,6 +117,7 @@ _CHECKS: Final[tuple[Callable[..., Iterator[Finding]], ...]] = (
     _body_limits_nest,
     _module_names_differ_by_more_than_case,
     _partner_names_differ_by_more_than_case,
+    _client_keys_have_certificates,
 )
 
 

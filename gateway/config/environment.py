@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gateway.config.loader import Loaded
 from gateway.config.model import Config
-from gateway.config.network import Tls
+from gateway.config.network import PartnerSettings, Tls
 from gateway.config.problems import Finding, KeyPath, Problem
 
 
@@ -23,8 +23,10 @@ def check_environment(loaded: Loaded) -> tuple[Problem, ...]:
 def _findings(config: Config) -> Iterator[Finding]:
     if config.listen.public.tls is not None:
         yield from _check_tls(config.listen.public.tls)
-    if config.outbound.ca_file is not None:
-        yield from _check_ca_file(config.outbound.ca_file)
+        yield from _check_ca_file(("listen", "public", "tls", "client_ca"), config.listen.public.tls.client_ca)
+    yield from _check_ca_file(("outbound", "ca_file"), config.outbound.ca_file)
+    for name, settings in config.partners.items():
+        yield from _check_partner(("partners", name), settings)
     if config.sqlite_path is not None:
         yield from _check_database(config.sqlite_path)
 
@@ -50,8 +52,35 @@ def _refuse_passphrase() -> str:
     raise ValueError
 
 
-def _check_ca_file(path: Path) -> Iterator[Finding]:
-    key_path: KeyPath = ("outbound", "ca_file")
+def _check_partner(key_path: KeyPath, settings: PartnerSettings) -> Iterator[Finding]:
+    yield from _check_ca_file((*key_path, "ca_file"), settings.ca_file)
+    if settings.client_certificate is not None:
+        yield from _check_client_certificate(key_path, settings.client_certificate, settings.client_key)
+
+
+def _check_client_certificate(key_path: KeyPath, certificate: Path, key: Path | None) -> Iterator[Finding]:
+    """Look at the certificate first, because OpenSSL doesn't tell which of the two files it stumbled over."""
+    at_certificate, at_key = (*key_path, "client_certificate"), (*key_path, "client_key")
+    unusable = list(_check_ca_file(at_certificate, certificate))
+    if key is not None:
+        unusable += _check_readable(at_key, key)
+    yield from unusable
+    if unusable:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, key, password=_refuse_passphrase)
+    except (ssl.SSLError, ValueError) as error:
+        if getattr(error, "reason", None) == "KEY_VALUES_MISMATCH":
+            yield Finding(at_key if key else at_certificate, "is the key of another certificate")
+        elif key is not None:
+            yield Finding(at_key, "holds no private key in PEM form, or one with a passphrase")
+        else:
+            yield Finding(at_certificate, "holds no private key in PEM form beside it", "name its file in client_key")
+
+
+def _check_ca_file(key_path: KeyPath, path: Path | None) -> Iterator[Finding]:
+    if path is None:
+        return
     unreadable = list(_check_readable(key_path, path))
     yield from unreadable
     if unreadable:

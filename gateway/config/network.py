@@ -170,13 +170,28 @@ class PartnerSettings(Section):
     allowed_hosts: tuple[HostName, ...] = Field(
         default=(), description="Further host names that its URLs may be on, beside that of its credentials URL."
     )
+    ca_file: Path | None = Field(
+        default=None,
+        description="PEM file of certificate authorities to trust for this partner only, beside the system's and those "
+        "of `outbound.ca_file`.",
+    )
+    client_certificate: Path | None = Field(
+        default=None,
+        description="PEM file with the certificate, and its chain, that this partner is shown when it asks for one "
+        "(mTLS); no other partner is.",
+    )
+    client_key: Path | None = Field(
+        default=None,
+        description="PEM file with the private key of `client_certificate`, without a passphrase; leave it out where "
+        "the key lies in the same file.",
+    )
 
 
 class Outbound(Section):
     """Our own requests to partners during a handshake."""
 
     ca_file: Path | None = Field(
-        default=None, description="PEM file of further certificate authorities to trust for partners."
+        default=None, description="PEM file of further certificate authorities to trust for every partner."
     )
     get_timeout_seconds: Seconds = Field(default=5, description="Longest wait for one GET at a partner, in seconds.")
     callback_budget_seconds: Seconds = Field(

@@ -104,6 +104,21 @@ class Timeouts(Section):
     )
 
 
+class Breaker(Section):
+    """When a backend or partner that can't be reached is no longer asked by every request."""
+
+    failures: int = Field(
+        default=5,
+        ge=0,
+        le=1000000,
+        description="Requests in a row that found it refusing connections or not answering in time, after which "
+        "further ones are answered 502 at once. 0 lets every request try.",
+    )
+    pause_seconds: Seconds = Field(
+        default=0.5, description="How often one request tries nevertheless whether it is back, in seconds."
+    )
+
+
 class Tokens(Section):
     """How long credentials tokens, and what is remembered of them, live."""
 

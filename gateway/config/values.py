@@ -33,7 +33,8 @@ _HEADER_VALUE: Final = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
 
 #: Loopback, link-local and cloud metadata addresses open only one by one (hardening.md, URLs).
 _EXACT_ONLY: Final = tuple(
-    ipaddress.ip_network(text) for text in ("127.0.0.0/8", "169.254.0.0/16", "168.63.129.16/32", "::1/128", "fe80::/10")
+    ipaddress.ip_network(text)
+    for text in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "168.63.129.16/32", "::/127", "fe80::/10")
 )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from gateway.handshake.performer import Progress, perform
-from gateway.handshake.registrar import Ending, Registrar
+from gateway.handshake.registrar import Ending, Registrar, check_typed_url
 from gateway.ocpi.discovery import REFUSALS, Target
 from gateway.ocpi.errors import GatewayError, OperatorError
 from gateway.ocpi.flow import HandshakeError
@@ -62,8 +62,9 @@ class Initiator:
 
         Raises:
             HandshakeError: it failed at a step; what was given is kept, so that it can be resumed.
-            OperatorError: the partner is registered already, or suspended.
+            OperatorError: the partner is registered already, or suspended; or what was given is no URL.
         """
+        check_typed_url(versions_url)
 
         def start(ledger: Ledger) -> PartnerRecord:
             record = ledger.start(name, versions_url=versions_url, invitation_token=invitation_token)

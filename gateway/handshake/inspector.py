@@ -6,7 +6,7 @@ Operations.md, Partner health: what differs is told, and taken over only when th
 from collections.abc import Callable, Sequence
 
 from gateway.handshake.performer import Progress, perform
-from gateway.handshake.registrar import Registrar
+from gateway.handshake.registrar import Registrar, check_typed_url
 from gateway.handshake.standing import note_accepted, note_refused
 from gateway.ocpi.discovery import Target
 from gateway.ocpi.envelope import StatusCode
@@ -78,8 +78,10 @@ class Inspector:
 
         Raises:
             HandshakeError: its front can't be read, it refuses the token, or nobody says which parties it has.
-            OperatorError: there is a registration already, or the inbound token is somebody's.
+            OperatorError: there is a registration already, or the inbound token is somebody's; or what was given is
+                no URL.
         """
+        check_typed_url(versions_url)
         registrar = self._registrar
         async with registrar.alone_with(name):
             await self._require_importable(name)

@@ -9,11 +9,12 @@ from sqlalchemy import Connection
 
 from gateway.handshake.performer import Fetcher
 from gateway.handshake.policy import Backoff, Trust
-from gateway.ocpi.errors import GatewayError, InternalError
+from gateway.ocpi.errors import GatewayError, InternalError, OperatorError
 from gateway.ocpi.lifecycle import Change
 from gateway.ocpi.partner import Manners, Partner
 from gateway.ocpi.registration import Front
 from gateway.ocpi.timestamps import Clock
+from gateway.ocpi.urls import check_url
 from gateway.ocpi.vocabulary import TokenForm
 from gateway.store.changes import Ledger
 from gateway.store.engine import Store, StoreUnavailableError
@@ -44,6 +45,18 @@ class Ending:
 
 #: Told of a handshake's end.
 Outcome = Callable[[Ending], None]
+
+
+def check_typed_url(versions_url: str) -> None:
+    """Refuse what the operator gave as a partner's versions URL, before anything is stored or sent.
+
+    Raises:
+        OperatorError: it can't be a URL; whether it may be called is the address policy's to say.
+    """
+    try:
+        check_url(versions_url)
+    except ValueError as error:
+        raise OperatorError(f"the versions URL {error}", remedy="Give it as the partner sent it to you") from None
 
 
 def _learned(_name: str) -> TokenForm | None:

@@ -3,6 +3,9 @@
 A URL that a partner gave us is judged three times, because each time sees what the others can't: its syntax before
 any I/O, every address its name resolves to, and the final address of every new connection (hardening.md, URLs that
 partners give us, and T2). Denied unless allowed. A refusal names the reason to the operator, never to the partner.
+
+Whoever has a URL of a stranger needs nothing else: `AddressPolicy.check_url` before it is stored, and the client of
+`gateway.net.client.partner_client` to call it, which asks this policy at each of the three points by itself.
 """
 
 import ipaddress
@@ -30,6 +33,7 @@ _HTTPS_PORT: Final = 443
 _DEFAULT_PORTS: Final = {"http": 80, "https": _HTTPS_PORT}
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _NAME: Final = re.compile(rf"(?:{_LABEL}\.)*(?!\d+$)(?!0x[0-9a-f]*$){_LABEL}", re.IGNORECASE)
+_VISIBLE: Final = re.compile(r"[\x21-\x7e]+")
 _REMEDY: Final = "Allow it under egress.allow if it is meant to be called"
 
 
@@ -143,8 +147,8 @@ class AddressPolicy:
         scheme, host, port = _split_origin(url)
         if scheme != "https" and not self.development:
             raise UrlRefusedError("the URL does not start with https://", remedy="http is for development only")
-        named_by_rule = any(rule.covers(host=host, port=port, partner=partner) for rule in self.allow)
-        if port != _HTTPS_PORT and not self.development and not named_by_rule:
+        rules = [rule for rule in self.allow if rule.covers(host=host, port=port, partner=partner)]
+        if port != _HTTPS_PORT and not self.development and not rules:
             raise UrlRefusedError("the URL names a port other than 443", remedy=_REMEDY)
         address = _literal(host)
         if address is not None:
@@ -152,7 +156,7 @@ class AddressPolicy:
                 raise UrlRefusedError("the URL names an IP address instead of a host name", remedy=_REMEDY)
         elif not _NAME.fullmatch(host):
             raise UrlRefusedError("the URL has no valid host name")
-        elif "." not in host and not self.development and not self._is_named(host):
+        elif "." not in host and not self.development and not any(host in rule.hosts for rule in rules):
             raise UrlRefusedError("the URL has a host name without a dot", remedy=_REMEDY)
 
     def permits(self, address: str, *, host: str, port: int, partner: str | None) -> bool:
@@ -182,9 +186,6 @@ class AddressPolicy:
         if self.development and is_loopback(address):
             return True
         return any(rule.includes(address) and rule.covers(host=host, port=port, partner=partner) for rule in self.allow)
-
-    def _is_named(self, host: str) -> bool:
-        return any(host in rule.hosts for rule in self.allow)
 
 
 class GuardedResolver(AbstractResolver):
@@ -220,6 +221,8 @@ class GuardedResolver(AbstractResolver):
 
 def _split_origin(url: str) -> tuple[str, str, int]:
     """Take scheme, host and port from a URL, refusing every spelling that two parsers could read differently."""
+    if not _VISIBLE.fullmatch(url):  # some parsers drop what isn't, others don't
+        raise UrlRefusedError("the URL holds characters that are not allowed in a URL")
     try:
         parts = urlsplit(url)
         scheme, host, port = parts.scheme, parts.hostname or "", parts.port
@@ -238,6 +241,6 @@ def _literal(host: str) -> IPAddress | None:
         address = ipaddress.ip_address(host)
     except ValueError:
         return None
-    if str(address) != host or getattr(address, "scope_id", None):
+    if str(address) != host or getattr(address, "scope_id", None) or unmapped(address) != address:
         raise UrlRefusedError("the URL has an unusual IP address")
     return address

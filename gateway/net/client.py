@@ -23,6 +23,7 @@ from yarl import URL
 from gateway import __version__
 from gateway.net.address import AddressPolicy, GuardedResolver, calling, current_partner
 from gateway.net.tls import client_context
+from gateway.net.trust import PartnerContexts, PartnerTls
 from gateway.ocpi.errors import InternalError
 
 _USER_AGENT: Final = f"ocpi-gateway/{__version__}"
@@ -30,6 +31,7 @@ _FINAL: Final = range(200, 600)
 _VERSIONS: Final = frozenset({aiohttp.HttpVersion10, aiohttp.HttpVersion11})
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _NO_AUTOMATIC_HEADERS: Final = ("Accept", "Accept-Encoding", "Content-Type")
+_NO_PARTNERS: Final[Mapping[str, PartnerTls]] = {}
 
 
 @dataclass(slots=True)
@@ -46,10 +48,13 @@ class Transmission:
 class HttpClient:
     """Sends each request exactly once and gives back the answer unread."""
 
-    def __init__(self, session: ClientSession, policy: AddressPolicy | None = None) -> None:
+    def __init__(
+        self, session: ClientSession, policy: AddressPolicy | None = None, contexts: PartnerContexts | None = None
+    ) -> None:
         _switch_off_resends(session)
         self._session = session
         self._policy = policy
+        self._contexts = contexts or PartnerContexts({})
 
     async def send(
         self,
@@ -85,6 +90,7 @@ class HttpClient:
                 headers=headers,
                 data=data,
                 allow_redirects=False,
+                ssl=await self._contexts.of(partner),
                 trace_request_ctx=transmission,
             )
 
@@ -136,6 +142,7 @@ def partner_client(
     connections: int = 512,
     connections_per_partner: int = 64,
     ca_file: Path | None = None,
+    partner_tls: Mapping[str, PartnerTls] = _NO_PARTNERS,
     resolver: AbstractResolver | None = None,
 ) -> HttpClient:
     """Make a client for partners; has to be called in a running event loop.
@@ -150,6 +157,7 @@ def partner_client(
         connections: at most, at one time.
         connections_per_partner: at most, at one time, for each host of each partner.
         ca_file: further certificate authorities to trust.
+        partner_tls: further authorities and client certificates of single partners, by name.
         resolver: in place of the system's.
     """
     connector = _Connector(
@@ -171,7 +179,7 @@ def partner_client(
         request_class=_PartnerRequest,
         trace_configs=[trace],
     )
-    return HttpClient(session, policy)
+    return HttpClient(session, policy, PartnerContexts(partner_tls, ca_file=ca_file))
 
 
 class _Connector(TCPConnector):

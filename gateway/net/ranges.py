@@ -3,6 +3,7 @@
 Source: hardening.md, URLs that partners give us, 4; the ranges are those of the IANA special-purpose registries.
 """
 
+from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Final
 
@@ -41,6 +42,7 @@ _V6_DENIED: Final = tuple(
         "2620:4f:8000::/48",
     )
 )
+_NAT64: Final = IPv6Network("64:ff9b::/96")
 _LOOPBACK_V4: Final = IPv4Network("127.0.0.0/8")
 _LOOPBACK_V6: Final = IPv6Address("::1")
 #: Opened only by a rule for the single address: a rule for a wide network must not open them by accident.
@@ -78,7 +80,17 @@ def is_loopback(address: IPv4Address | IPv6Address) -> bool:
 
 
 def needs_exact_rule(address: IPv4Address | IPv6Address) -> bool:
-    """Whether an address is loopback, link-local or a cloud's metadata service."""
+    """Whether an address is loopback, link-local or a cloud's metadata service, or leads to one through a tunnel."""
     if isinstance(address, IPv4Address):
         return any(address in network for network in _EXACT_ONLY_V4)
-    return any(address in network for network in _EXACT_ONLY_V6)
+    return any(address in network for network in _EXACT_ONLY_V6) or any(map(needs_exact_rule, _tunnelled(address)))
+
+
+def _tunnelled(address: IPv6Address) -> Iterator[IPv4Address]:
+    """The IPv4 addresses that an IPv6 address stands for: of NAT64, 6to4 and Teredo."""
+    if address in _NAT64:
+        yield IPv4Address(int(address) & 0xFFFF_FFFF)
+    if address.sixtofour is not None:
+        yield address.sixtofour
+    if address.teredo is not None:
+        yield from address.teredo

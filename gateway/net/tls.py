@@ -6,17 +6,39 @@ from pathlib import Path
 from gateway.ocpi.errors import OperatorError
 
 
-def client_context(ca_file: Path | None = None) -> ssl.SSLContext:
-    """Make a context for calling others: the system's authorities, and those of one more PEM file.
+class TlsFilesError(OperatorError):
+    """Files of certificates or keys can't be used; the message names them."""
+
+
+def client_context(*ca_files: Path | None) -> ssl.SSLContext:
+    """Make a context for calling others: the system's authorities, and those of further PEM files.
 
     Raises:
-        OperatorError: the file can't be read or holds no certificate.
+        TlsFilesError: a file can't be read or holds no certificate.
     """
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if ca_file is not None:
+    for ca_file in filter(None, ca_files):
         _trust(context, ca_file)
     return context
+
+
+def load_client_certificate(context: ssl.SSLContext, *, certificate: Path, key: Path | None) -> None:
+    """Let a context show a certificate chain to those who ask for one; PEM, the key without a passphrase.
+
+    Args:
+        key: None where it lies in the file of the certificate.
+
+    Raises:
+        TlsFilesError: a file can't be read, or the key does not belong to the certificate.
+    """
+    try:
+        context.load_cert_chain(certificate, key, password=lambda: "")
+    except (OSError, ssl.SSLError) as error:
+        raise TlsFilesError(
+            f"the client certificate {certificate} with the key {key or certificate} can't be used: {_words(error)}",
+            remedy="Both have to be readable PEM files that belong together, the key without a passphrase",
+        ) from None
 
 
 def server_context(
@@ -28,7 +50,7 @@ def server_context(
         client_ca: authorities that clients' certificates must come from; without it none is asked for.
 
     Raises:
-        OperatorError: a file can't be read, or the key does not belong to the certificate.
+        TlsFilesError: a file can't be read, or the key does not belong to the certificate.
     """
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -36,7 +58,7 @@ def server_context(
         # A passphrase would be asked for on the terminal, and a server hang there.
         context.load_cert_chain(certificate, key, password=lambda: "")
     except (OSError, ssl.SSLError) as error:
-        raise OperatorError(
+        raise TlsFilesError(
             f"the certificate {certificate} with the key {key} can't be used: {_words(error)}",
             remedy="Both have to be readable PEM files that belong together, the key without a passphrase",
         ) from None
@@ -50,7 +72,7 @@ def _trust(context: ssl.SSLContext, ca_file: Path) -> None:
     try:
         context.load_verify_locations(cafile=ca_file)
     except (OSError, ssl.SSLError) as error:
-        raise OperatorError(
+        raise TlsFilesError(
             f"the file of certificate authorities {ca_file} can't be used: {_words(error)}",
             remedy="It has to be readable and hold certificates in PEM form",
         ) from None

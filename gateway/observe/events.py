@@ -45,6 +45,11 @@ class Event(StrEnum):
         "few_files",
         "The system allows too few open files for `limits.connections`, so fewer are taken. Raise it (`ulimit -n`).",
     )
+    SIDE_GONE = (
+        "side_gone",
+        "The backend or a partner can't be reached, and is asked only now and then; others are answered 502 at once.",
+    )
+    SIDE_BACK = "side_back", "The backend or a partner that could not be reached answers again."
     TLS_RENEWED = "tls_renewed", "The files of the public listener's certificate changed; new connections get them."
     TLS_KEPT = (
         "tls_kept",

@@ -21,6 +21,7 @@ from gateway.ocpi.errors import Fault
 from gateway.ocpi.flow import FetchCause
 from gateway.ocpi.refusal import RefusedError
 from gateway.proxy import refusals
+from gateway.proxy.breaker import Breakers
 
 #: Makes the head of our answer from the other side's; may refuse it.
 AnswerHead = Callable[[aiohttp.ClientResponse], CIMultiDict[str]]
@@ -52,6 +53,10 @@ class OtherSide:
         answer = self.slow if failure.cause is FetchCause.TIMEOUT else self.failed
         fault = Fault.OPERATOR if failure.cause in {FetchCause.POLICY, FetchCause.URL} else self.fault
         return self._refuse(answer, fault, f"{failure.words}. {failure.remedy}" if failure.remedy else failure.words)
+
+    def gone(self) -> RefusedError:
+        """It can't be reached, as was seen a moment ago; nothing was sent."""
+        return self._refuse(self.failed, self.fault, "can't be reached, and is not asked by every request meanwhile")
 
     def unusable(self, words: str) -> RefusedError:
         """Its answer is HTTP, but nothing that can be passed on."""
@@ -101,10 +106,11 @@ class Bounds:
 class Exchange:
     """Carries requests to one other side."""
 
-    def __init__(self, client: HttpClient, side: OtherSide, bounds: Bounds) -> None:
+    def __init__(self, client: HttpClient, side: OtherSide, bounds: Bounds, breakers: Breakers) -> None:
         self._client = client
         self._side = side
         self._bounds = bounds
+        self._breakers = breakers
 
     async def carry(
         self,
@@ -177,7 +183,7 @@ class Exchange:
         if not streams:
             upload.sent()
         try:
-            answer = await self._client.send(
+            answer = await self._ask(
                 request.method, url, headers=headers, data=upload if streams else body, partner=partner
             )
         except FAILURES as error:
@@ -185,6 +191,38 @@ class Exchange:
         finally:
             call.waited_upstream(loop.time() - started - upload.waited)
         return answer
+
+    async def _ask(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: CIMultiDict[str],
+        data: "bytes | _Upload | None",
+        partner: str | None,
+    ) -> aiohttp.ClientResponse:
+        """Send a request unless the other side is gone; a GET that was turned away is sent again, once, a push never.
+
+        Raises:
+            RefusedError: it is gone.
+            FAILURES: no answer came.
+        """
+        breaker = self._breakers.of(partner or "")
+        if not breaker.admits():
+            raise self._side.gone()
+        again = method == "GET" and data is None
+        while True:
+            try:
+                answer = await self._client.send(method, url, headers=headers, data=data, partner=partner)
+            except FAILURES as error:
+                failure = explain(error)
+                if again and failure.turned_away:
+                    again = False
+                    continue
+                breaker.failed(failure.cause)
+                raise
+            breaker.answered()
+            return answer
 
     async def _copy(
         self,

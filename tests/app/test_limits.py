@@ -25,6 +25,7 @@ async def statuses(gateway, platform, times, **options):
     return [(await asks(gateway, platform, **options))[0] for _ in range(times)]
 
 
+@pytest.mark.threat("D2")
 class TestRates:
     async def test_a_partner_that_sends_too_many_is_told_when_to_come_again(self, start, backend, partner):
         backend.offer("/locations", [])
@@ -71,6 +72,7 @@ class TestRates:
         assert 'ocpi_gateway_limited_total{limit="requests_per_second_per_source"} 2.0' in metrics
 
 
+@pytest.mark.threat("D2")
 async def test_more_requests_of_a_partner_at_once_than_it_may_have_are_429_and_then_go_on(start, backend, partner):
     hold = backend.hold("/locations")
     async with start(limits={"requests_in_flight_per_partner": 1}) as gateway:
@@ -85,6 +87,7 @@ async def test_more_requests_of_a_partner_at_once_than_it_may_have_are_429_and_t
         assert (await asks(gateway, partner))[0] == 200
 
 
+@pytest.mark.threat("H2")
 class TestFailedAuthentications:
     async def test_a_flood_of_bad_tokens_gets_the_same_401_without_a_look_and_a_good_one_passes(
         self, start, backend, partner
@@ -123,6 +126,7 @@ class TestFailedAuthentications:
         assert seen[0] == 200
 
 
+@pytest.mark.threat("P9")
 class TestPermissions:
     async def test_a_partner_uses_only_the_modules_and_methods_it_may(self, start, backend, partner):
         backend.offer("/locations", [])
@@ -171,6 +175,7 @@ class TestPermissions:
         assert seen[0] == 401
 
 
+@pytest.mark.threat("D1")
 async def test_connections_of_one_source_beyond_its_share_are_closed_and_others_live(start, backend, partner):
     async with start(limits={"connections_per_source": 2}) as gateway:
         port = gateway.config.listen.public.port
@@ -180,7 +185,9 @@ async def test_connections_of_one_source_beyond_its_share_are_closed_and_others_
             writer.close()
         await eventually(lambda: asks(gateway, partner, path="/ocpi/versions", header=token_header("x")))
 
-    assert [line["limit"] for line in gateway.log if line["event"] == "limit_reached"] == ["limits.connections_per_source"]
+    assert [line["limit"] for line in gateway.log if line["event"] == "limit_reached"] == [
+        "limits.connections_per_source"
+    ]
 
 
 async def eventually(attempt):

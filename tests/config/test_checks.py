@@ -76,6 +76,14 @@ def test_partners_that_differ_in_letter_case_only_are_an_error(problems_of, mini
     ]
 
 
+def test_a_client_key_without_its_certificate_is_an_error(problems_of, minimal):
+    partner = minimal + "partners:\n  acme:\n    client_key: key.pem\n"
+    assert problems_of(partner) == [
+        "c.yaml:15: partners.acme.client_key: is a key without a certificate, name it in client_certificate"
+    ]
+    assert problems_of(partner + "    client_certificate: certificate.pem\n") == []
+
+
 def test_a_sound_configuration_has_no_warnings(minimal):
     assert warnings(minimal) == []
 

@@ -66,6 +66,13 @@ def test_a_key_with_a_passphrase_is_a_problem_and_nobody_is_asked_for_it(minimal
     assert len(problems(minimal + tls(certificate, locked))) == 1
 
 
+def test_the_authorities_of_client_certificates_must_be_there_too(minimal, certificate, tmp_path):
+    served = tls(certificate, certificate.with_name("key.pem"))
+
+    (problem,) = problems(f"{minimal}{served}      client_ca: {tmp_path}/absent\n")
+    assert "listen.public.tls.client_ca: the file" in problem
+
+
 def test_a_ca_file_must_be_there_and_hold_certificates(minimal, certificate, tmp_path):
     (tmp_path / "empty.pem").touch()
     assert problems(minimal + f"outbound: {{ca_file: {certificate}}}\n") == []
@@ -73,6 +80,82 @@ def test_a_ca_file_must_be_there_and_hold_certificates(minimal, certificate, tmp
         "c.yaml:13: outbound.ca_file: holds no certificates in PEM form"
     ]
     assert "can't be read" in problems(minimal + f"outbound: {{ca_file: {tmp_path}/absent}}\n")[0]
+
+
+@pytest.fixture
+def acme(minimal, tmp_path):
+    """Loads a partner with these files; gives the problems."""
+    issued, other = trustme.CA().issue_cert("us.example"), trustme.CA().issue_cert("us.example")
+    (tmp_path / "junk").write_text("not PEM")
+    issued.private_key_pem.write_to_path(tmp_path / "key")
+    issued.cert_chain_pems[0].write_to_path(tmp_path / "certificate")
+    issued.private_key_and_cert_chain_pem.write_to_path(tmp_path / "both")
+    other.private_key_pem.write_to_path(tmp_path / "other-key")
+
+    def load(**files):
+        lines = [f"    {key}: {tmp_path}/{name}\n" for key, name in files.items()]
+        found = problems("".join([minimal, "partners:\n  acme:\n", *lines]))
+        return [problem.replace(f"{tmp_path}/", "") for problem in found]
+
+    return load
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"ca_file": "certificate"},
+        {"client_certificate": "certificate", "client_key": "key"},
+        {"client_certificate": "both"},
+        {"ca_file": "certificate", "client_certificate": "both", "client_key": "both"},
+    ],
+)
+def test_a_partners_authorities_and_client_certificate_are_right(acme, files):
+    assert acme(**files) == []
+
+
+@pytest.mark.parametrize(
+    ("files", "problem"),
+    [
+        (
+            {"ca_file": "absent"},
+            "15: partners.acme.ca_file: the file 'absent' can't be read: No such file or directory",
+        ),
+        ({"ca_file": "junk"}, "15: partners.acme.ca_file: holds no certificates in PEM form"),
+        (
+            {"client_certificate": "absent", "client_key": "key"},
+            "15: partners.acme.client_certificate: the file 'absent' can't be read: No such file or directory",
+        ),
+        (
+            {"client_certificate": "certificate", "client_key": "absent"},
+            "16: partners.acme.client_key: the file 'absent' can't be read: No such file or directory",
+        ),
+        (
+            {"client_certificate": "junk", "client_key": "key"},
+            "15: partners.acme.client_certificate: holds no certificates in PEM form",
+        ),
+        (
+            {"client_certificate": "key", "client_key": "key"},
+            "15: partners.acme.client_certificate: holds no certificates in PEM form",
+        ),
+        (
+            {"client_certificate": "certificate", "client_key": "junk"},
+            "16: partners.acme.client_key: holds no private key in PEM form, or one with a passphrase",
+        ),
+        (
+            {"client_certificate": "certificate", "client_key": "other-key"},
+            "16: partners.acme.client_key: is the key of another certificate",
+        ),
+        (
+            {"client_certificate": "certificate"},
+            (
+                "15: partners.acme.client_certificate: holds no private key in PEM form beside it, "
+                "name its file in client_key"
+            ),
+        ),
+    ],
+)
+def test_each_unusable_file_of_a_partner_is_one_problem(acme, files, problem):
+    assert acme(**files) == [f"c.yaml:{problem}"]
 
 
 def test_a_folder_in_place_of_the_database_is_a_problem(minimal, tmp_path):

@@ -29,6 +29,9 @@ def test_every_key_that_is_not_required_has_a_default_or_may_be_absent():
         "backend.modules.<name>.path",
         "encryption_key",
         "partners.<name>.backend_authorization",
+        "partners.<name>.ca_file",
+        "partners.<name>.client_certificate",
+        "partners.<name>.client_key",
         "outbound.ca_file",
         "egress.allow[].partner",
     }

@@ -78,7 +78,7 @@ class Stage:
         async with AsyncExitStack() as stack:
             for recorder in (self.backend, self.partner):
                 await stack.enter_async_context(recorder.listening())
-            document = document_of(self._folder, f"{self.backend.url}/legacy", **self._settings)
+            document = document_of(self._folder / "gateway.db", f"{self.backend.url}/legacy", **self._settings)
             self.config = load_text(json.dumps(document), source="test", environ={}).config
             await stack.enter_async_context(running(self.config, structlog.wrap_logger(None, [self._note])))
             verbs = await stack.enter_async_context(operations(self.config, remark=self.log.append))

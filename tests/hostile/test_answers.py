@@ -16,6 +16,8 @@ from tests.hostile.client import Line, NotAnAnswerError
 from tests.hostile.said import End, Fate, Said
 from tests.hostile.verdict import check_envelope, reveals
 
+pytestmark = pytest.mark.threat("P5", "P6", "R14", "D4")
+
 _DRIP_SECONDS = 0.02
 _PATIENCE_SECONDS = 10
 _MUCH = 2**20

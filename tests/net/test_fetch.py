@@ -203,10 +203,11 @@ async def test_a_certificate_for_another_name_is_told_from_an_untrusted_one(raw_
         AddressPolicy(development=True), connect_seconds=2, answer_seconds=2, ca_file=tmp_path / "ca.pem"
     ) as client:
         for url in (f"https://127.0.0.1:{raw.port}/", f"https://localhost:{raw.port}/"):
-            with pytest.raises(FetchFailedError, match="its certificate is for another"):
+            with pytest.raises(FetchFailedError, match="has a certificate for another"):
                 await fetch(client, get(url), **LIMITS)
 
 
+@pytest.mark.threat("T7")
 async def test_a_failure_never_shows_the_token_that_was_sent(raw_server, partner):
     raw = await raw_server(answering(b"HTTP/1.1 200 OK\r\nBad Header\r\n\r\n"))
     with pytest.raises(FetchFailedError) as failed:
