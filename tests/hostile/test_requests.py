@@ -13,8 +13,8 @@ from tests.hostile.requests import CASES
 from tests.hostile.verdict import check_answers, check_arrivals, converse, is_probed, probe, settled
 
 pytestmark = pytest.mark.threat(
-    "R1", "R2", "R3", "R4", "R5", "R6", "R7", "R8", "R9", "R10", "R11", "R12", "R13", "P1", "P2", "P3", "P4", "H3", "D3",
-    "D4", "D5", "T1", "T10",
+    "R1", "R2", "R3", "R4", "R5", "R6", "R7", "R8", "R9", "R10", "R11", "R12", "R13", "P1", "P2", "P3", "P4", "H3",
+    "D3", "D4", "D5", "T1", "T10",
 )  # fmt: skip
 
 
