@@ -25,7 +25,8 @@ LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashe
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test kill-loop every-write every-spelling search bench check lint types contracts docs-fresh format docs lock
+.PHONY: help demo run test kill-loop every-write every-spelling search bench flood check lint types contracts docs-fresh
+.PHONY: format docs lock
 .PHONY: image image-test clean
 
 help: ## list these targets
@@ -39,7 +40,7 @@ run: $(READY) ## start the gateway on config.example.yaml
 
 test: $(READY) ## every test, in random order (ARGS= goes to pytest, WORKERS=0 runs in one process)
 	@$(BIN)/python tests/e2e/make_peers.py
-	@$(IN_SCRATCH) $(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+	@$(IN_SCRATCH) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 kill-loop: $(READY) ## 500 SIGKILLs at random moments of handshakes (ARGS='--kills N --seed N')
 	@$(BIN)/python -m tests.e2e.kill_loop $(ARGS)
@@ -70,11 +71,13 @@ docs-fresh: $(READY) ## generated files are what the code says they are
 	@$(BIN)/python -m gateway.config.reference --check
 	@$(BIN)/python -m gateway.observe.reference --check
 	@$(BIN)/python -m tests.handshake.table --check
+	@$(BIN)/python -m tests.threats --check
 
 docs: $(READY) ## write the generated files anew
 	@$(BIN)/python -m gateway.config.reference
 	@$(BIN)/python -m gateway.observe.reference
 	@$(BIN)/python -m tests.handshake.table
+	@$(BIN)/python -m tests.threats
 
 format: $(READY) ## let ruff mend what it can
 	@$(BIN)/ruff check --fix .
@@ -89,6 +92,9 @@ lock: ## resolve requirements/*.lock (needs uv; ARGS=--upgrade takes the newest 
 
 bench: $(READY) ## what many partners cost, as ratios to ten (ARGS=100000 for another number)
 	@$(BIN)/python bench/partners.py $(ARGS)
+
+flood: $(READY) ## what 1200 slow attackers cost good clients, for a minute (ARGS=20 for so many seconds)
+	@$(BIN)/python -m bench.flood $(ARGS)
 
 image: ## build the container image with the engine that is here
 	@tools/image.sh build $(IMAGE)

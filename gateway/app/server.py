@@ -7,27 +7,32 @@ stop   not ready → drain delay, still serving → no new connections → reque
 import asyncio
 import gc
 import signal
-import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from structlog.typing import FilteringBoundLogger as Logger
 
 from gateway import __version__
 from gateway.admin.status import Condition, Readiness
+from gateway.app.certificate import Certificate
+from gateway.app.files import connections_within, raise_limit
 from gateway.app.foundation import Foundation, open_foundation
 from gateway.app.services import Services, make_services
+from gateway.app.watch import Chore
 from gateway.app.workers import ALONE, Supervisor, Worker
 from gateway.config import Config
 from gateway.config.network import PrivateListener, PublicListener, StatusListener
 from gateway.net.listener import Listener
+from gateway.net.room import Room
 from gateway.net.server import GatewayServer, Handler, ServerFailure, make_server
-from gateway.net.tls import server_context
+from gateway.net.source import Sources
 from gateway.observe import logs
 from gateway.observe.clock import utc_now
 from gateway.observe.events import Event
+
+_CERTIFICATE_SECONDS: Final = 5
 
 
 def run(config: Config, drive: Callable[[Coroutine[Any, Any, int]], int]) -> int:
@@ -107,26 +112,43 @@ async def running(
 
 async def _listen(config: Config, services: Services, log: Logger, stack: AsyncExitStack) -> list[Listener]:
     """Start the listeners; the one for partners last, when all else stands."""
-    listen = config.listen
-    tls = listen.public.tls
+    listen, connections = config.listen, _connections(config, log)
+    public = _listener(
+        "public", config, listen.public, services.public, log, room=_public_room(config, connections, services)
+    )
     listeners = [
-        _listener("status", config, listen.status, services.status, log),
-        _listener("private", config, listen.private, services.private, log),
-        _listener(
-            "public",
-            config,
-            listen.public,
-            services.public,
-            log,
-            ssl_context=server_context(certificate=tls.certificate, key=tls.key) if tls else None,
-        ),
+        _listener("status", config, listen.status, services.status, log, room=Room(connections)),
+        _listener("private", config, listen.private, services.private, log, room=Room(connections)),
+        public,
     ]
+    if listen.public.tls is not None:
+        certificate = Certificate(listen.public.tls, public, log)
+        await certificate.look()
+        services.chores.append(Chore(certificate.look, _CERTIFICATE_SECONDS))
     for listener in listeners:
         address = await listener.start()
         stack.push_async_callback(listener.close)
         log.info(Event.LISTENING, listener=listener.name, address=str(address))
     services.readiness.set(Condition.LISTENING, ok=True)
     return listeners
+
+
+def _connections(config: Config, log: Logger) -> int:
+    """How many connections each listener takes."""
+    files, wanted = raise_limit(), config.limits.connections
+    connections = connections_within(files, wanted)
+    if connections < wanted:
+        log.warning(Event.FEW_FILES, files=files, connections=connections)
+    return connections
+
+
+def _public_room(config: Config, connections: int, services: Services) -> Room:
+    return Room(
+        connections,
+        per_source=config.limits.connections_per_source,
+        sources=Sources(config.listen.public.trusted_proxies),
+        on_full=services.on_limited,
+    )
 
 
 def _listener(
@@ -136,19 +158,18 @@ def _listener(
     handler: Handler,
     log: Logger,
     *,
-    ssl_context: ssl.SSLContext | None = None,
+    room: Room,
 ) -> Listener:
     return Listener(
         name,
         host=where.host,
         port=where.port,
-        server=_server(config, handler, log),
-        ssl_context=ssl_context,
+        server=_server(config, handler, room, log),
         reuse_port=config.workers > 1,
     )
 
 
-def _server(config: Config, handler: Handler, log: Logger) -> GatewayServer:
+def _server(config: Config, handler: Handler, room: Room, log: Logger) -> GatewayServer:
     def on_failure(failure: ServerFailure) -> None:
         if failure.error is not None:
             log.error(Event.REQUEST_CRASHED, request_id=failure.request_id, exc_info=failure.error)
@@ -168,6 +189,7 @@ def _server(config: Config, handler: Handler, log: Logger) -> GatewayServer:
         header_bytes=config.limits.header_bytes,
         header_seconds=config.timeouts.header_seconds,
         keep_alive_seconds=config.timeouts.keep_alive_seconds,
+        room=room,
     )
 
 

@@ -6,7 +6,7 @@ foundation → partners in memory → handshake ─┐
 """
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Final
@@ -16,10 +16,12 @@ from structlog.typing import FilteringBoundLogger as Logger
 from gateway.admin.status import Readiness, StatusPages
 from gateway.app import outcomes
 from gateway.app.foundation import Foundation, address_policy, handshake_client, make_registrar, partner_tls
+from gateway.app.limits import Alarm, Permissions, TrafficLimits
 from gateway.app.public import PublicFront
 from gateway.app.surface import CallHandler, Surface
 from gateway.app.watch import Chore, Watch
 from gateway.app.workers import ALONE, Worker
+from gateway.config import Config
 from gateway.handshake.initiator import Initiator
 from gateway.handshake.inspector import Inspector
 from gateway.handshake.registrar import Registrar
@@ -28,12 +30,14 @@ from gateway.handshake.standing import Standing
 from gateway.handshake.upkeep import Schedule, Upkeep
 from gateway.net.client import backend_client, partner_client
 from gateway.net.server import Handler
+from gateway.net.source import Sources
 from gateway.observe.access import CallLog
 from gateway.observe.board import Board
 from gateway.observe.call import Direction
 from gateway.observe.events import Event
 from gateway.observe.metrics import CONTENT_TYPE, Metrics
 from gateway.ocpi.errors import InternalError
+from gateway.proxy.breaker import Breakers
 from gateway.proxy.egress import Egress
 from gateway.proxy.ingress import Ingress
 from gateway.store.directory import Directory
@@ -48,11 +52,16 @@ _PUT_UP_SECONDS: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What runs, and what the listeners answer with."""
+    """What runs, and what the listeners answer with.
+
+    Attributes:
+        on_limited: told of what a limit keeps out, by its key in the configuration.
+    """
 
     readiness: Readiness
+    on_limited: Callable[[str], None]
     watch: Watch
-    chores: Sequence[Chore]
+    chores: list[Chore]
     status: Handler
     private: Handler
     public: Handler
@@ -87,15 +96,20 @@ async def make_services(
         chores.append(Chore(_upkeep(foundation, directory, registrar, log).look, _UPKEEP_SECONDS))
     if board is not None:
         chores.append(Chore(_putting_up(board, worker.number, metrics), _PUT_UP_SECONDS))
-    public = await _public_front(foundation, directory, registrar, log, stack)
-    egress = await _egress(foundation, directory, _standing(directory, registrar, log), stack)
+    alarm = Alarm(log, count=metrics.limited)
+    limits = TrafficLimits(config, on_limited=alarm)
+    public = await _public_front(foundation, directory, registrar, limits=limits, log=log, stack=stack)
+    egress = await _egress(foundation, directory, _standing(directory, registrar, log), log, stack)
     calls = CallLog(logger=log, metrics=metrics, monotonic=time.monotonic)
 
-    def surface(handler: CallHandler, direction: Direction) -> Handler:
-        return Surface(handler, direction=direction, clock=clock, calls=calls, metrics=metrics, log=log)
+    def surface(handler: CallHandler, direction: Direction, sources: Sources) -> Handler:
+        return Surface(
+            handler, direction=direction, sources=sources, clock=clock, calls=calls, metrics=metrics, log=log
+        )
 
     return Services(
         readiness,
+        alarm,
         watch,
         chores,
         StatusPages(
@@ -104,8 +118,8 @@ async def make_services(
             metrics_content_type=CONTENT_TYPE,
             clock=clock,
         ),
-        surface(egress.handle, Direction.EGRESS),
-        surface(public.handle, Direction.INGRESS),
+        surface(egress.handle, Direction.EGRESS, Sources()),
+        surface(public.handle, Direction.INGRESS, Sources(config.listen.public.trusted_proxies)),
     )
 
 
@@ -122,7 +136,13 @@ def _putting_up(board: Board, number: int, metrics: Metrics) -> Callable[[], Awa
 
 
 async def _public_front(
-    foundation: Foundation, directory: Directory, registrar: Registrar, log: Logger, stack: AsyncExitStack
+    foundation: Foundation,
+    directory: Directory,
+    registrar: Registrar,
+    *,
+    limits: TrafficLimits,
+    log: Logger,
+    stack: AsyncExitStack,
 ) -> PublicFront:
     config, clock = foundation.config, foundation.clock
     client = backend_client(
@@ -133,6 +153,7 @@ async def _public_front(
     ingress = Ingress(
         config=config,
         client=await stack.enter_async_context(client),
+        breakers=_breakers(config, log),
         policy=address_policy(config),
         store=foundation.store,
         vault=foundation.vault,
@@ -161,6 +182,8 @@ async def _public_front(
         directory=directory,
         responder=responder,
         ingress=ingress,
+        limits=limits,
+        permissions=Permissions(config),
         clock=clock,
         log=log,
     )
@@ -202,7 +225,21 @@ def _standing(directory: Directory, registrar: Registrar, log: Logger) -> Standi
     )
 
 
-async def _egress(foundation: Foundation, directory: Directory, standing: Standing, stack: AsyncExitStack) -> Egress:
+def _breakers(config: Config, log: Logger) -> Breakers:
+    def side(name: str) -> dict[str, str]:
+        return {"side": "partner", "partner": name} if name else {"side": "backend"}
+
+    return Breakers(
+        failures=config.breaker.failures,
+        pause_seconds=config.breaker.pause_seconds,
+        on_gone=lambda name: log.warning(Event.SIDE_GONE, **side(name)),
+        on_back=lambda name: log.info(Event.SIDE_BACK, **side(name)),
+    )
+
+
+async def _egress(
+    foundation: Foundation, directory: Directory, standing: Standing, log: Logger, stack: AsyncExitStack
+) -> Egress:
     config, timeouts = foundation.config, foundation.config.timeouts
     client = partner_client(
         address_policy(config),
@@ -215,6 +252,7 @@ async def _egress(foundation: Foundation, directory: Directory, standing: Standi
     return Egress(
         config=config,
         client=await stack.enter_async_context(client),
+        breakers=_breakers(config, log),
         store=foundation.store,
         vault=foundation.vault,
         directory=directory,

@@ -13,6 +13,7 @@ from structlog.typing import FilteringBoundLogger as Logger
 
 from gateway.app.answering import UNAUTHORIZED, make_response
 from gateway.net.server import is_cut, message_id
+from gateway.net.source import Sources
 from gateway.observe.access import CallLog
 from gateway.observe.call import Call, Direction, current_call
 from gateway.observe.events import Event
@@ -31,13 +32,18 @@ _INTERNAL: Final = Answer(500, StatusCode.SERVER_ERROR, "internal error of the g
 
 
 class Surface:
-    """Wraps the handler of a listener."""
+    """Wraps the handler of a listener.
+
+    Args:
+        sources: tells where a request comes from.
+    """
 
     def __init__(
         self,
         handler: CallHandler,
         *,
         direction: Direction,
+        sources: Sources,
         clock: Clock,
         calls: CallLog,
         metrics: Metrics,
@@ -45,6 +51,7 @@ class Surface:
     ) -> None:
         self._handler = handler
         self._direction = direction
+        self._sources = sources
         self._clock = clock
         self._calls = calls
         self._metrics = metrics
@@ -60,6 +67,7 @@ class Surface:
             correlation_id=message_id(request.headers, "X-Correlation-ID"),
         )
         call.headers = request.headers
+        call.source = self._sources.of(request.remote or "", request.headers.getall("X-Forwarded-For", ()))
         current_call.set(call)
         try:
             response = await self._answered(request, call)
@@ -83,7 +91,7 @@ class Surface:
         try:
             return await self._handler(request, call)
         except UnauthenticatedError as error:
-            call.fault, call.reason, call.partner = Fault.PARTNER, error.refusal, call.partner or error.partner
+            call.fault, call.reason, call.partner = Fault.PARTNER, error.detail, call.partner or error.partner
             self._metrics.auth_failed(error.refusal)
             return self._refuse(request, call, UNAUTHORIZED)
         except RefusedError as error:

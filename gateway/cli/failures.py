@@ -10,7 +10,7 @@ import typer
 import gateway
 from gateway.cli.show import printable
 from gateway.ocpi.errors import GatewayError
-from gateway.ocpi.tokens import TOKEN_PATTERN
+from gateway.ocpi.tokens import without_tokens
 
 FAILED: Final = 1
 CONFIGURATION_INVALID: Final = 78  # EX_CONFIG of sysexits.h
@@ -54,4 +54,4 @@ def _apology(error: Exception) -> Iterator[str]:
 
 def _complain(lines: Iterable[str]) -> None:
     for line in lines:
-        typer.echo(TOKEN_PATTERN.sub("[token]", printable(line)), err=True)
+        typer.echo(without_tokens(printable(line)), err=True)

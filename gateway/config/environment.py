@@ -23,8 +23,8 @@ def check_environment(loaded: Loaded) -> tuple[Problem, ...]:
 def _findings(config: Config) -> Iterator[Finding]:
     if config.listen.public.tls is not None:
         yield from _check_tls(config.listen.public.tls)
-    if config.outbound.ca_file is not None:
-        yield from _check_ca_file(("outbound", "ca_file"), config.outbound.ca_file)
+        yield from _check_ca_file(("listen", "public", "tls", "client_ca"), config.listen.public.tls.client_ca)
+    yield from _check_ca_file(("outbound", "ca_file"), config.outbound.ca_file)
     for name, settings in config.partners.items():
         yield from _check_partner(("partners", name), settings)
     if config.sqlite_path is not None:
@@ -53,8 +53,7 @@ def _refuse_passphrase() -> str:
 
 
 def _check_partner(key_path: KeyPath, settings: PartnerSettings) -> Iterator[Finding]:
-    if settings.ca_file is not None:
-        yield from _check_ca_file((*key_path, "ca_file"), settings.ca_file)
+    yield from _check_ca_file((*key_path, "ca_file"), settings.ca_file)
     if settings.client_certificate is not None:
         yield from _check_client_certificate(key_path, settings.client_certificate, settings.client_key)
 
@@ -79,7 +78,9 @@ def _check_client_certificate(key_path: KeyPath, certificate: Path, key: Path | 
             yield Finding(at_certificate, "holds no private key in PEM form beside it", "name its file in client_key")
 
 
-def _check_ca_file(key_path: KeyPath, path: Path) -> Iterator[Finding]:
+def _check_ca_file(key_path: KeyPath, path: Path | None) -> Iterator[Finding]:
+    if path is None:
+        return
     unreadable = list(_check_readable(key_path, path))
     yield from unreadable
     if unreadable:

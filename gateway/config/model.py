@@ -14,7 +14,7 @@ from gateway.config.checks import CROSS_FIELD, findings
 from gateway.config.identity import Backend, OurParty
 from gateway.config.network import Egress, Listen, Outbound, PartnerSettings
 from gateway.config.problems import write_key_path
-from gateway.config.tuning import Callbacks, Limits, Log, PartnerCheck, Rotation, Shutdown, Timeouts, Tokens
+from gateway.config.tuning import Breaker, Callbacks, Limits, Log, PartnerCheck, Rotation, Shutdown, Timeouts, Tokens
 from gateway.config.values import BaseUrl, DatabaseUrl, EncryptionKey, PartnerName, Seconds, Section, Version
 
 _DATABASE = "sqlite:///data/gateway.db"
@@ -84,6 +84,9 @@ class Config(Section):
     egress: Egress = Field(default_factory=Egress, description="Which private networks may be called for partners.")
     limits: Limits = Field(default_factory=Limits, description="The largest things that are accepted.")
     timeouts: Timeouts = Field(default_factory=Timeouts, description="How long to wait for others.")
+    breaker: Breaker = Field(
+        default_factory=Breaker, description="When a backend or partner that can't be reached is left in peace."
+    )
     tokens: Tokens = Field(default_factory=Tokens, description="How long credentials tokens live.")
     rotation: Rotation = Field(default_factory=Rotation, description="Renewing the tokens of both sides.")
     partner_check: PartnerCheck = Field(

@@ -7,18 +7,45 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from gateway.config.tuning import RotationMode
-from gateway.config.values import HeaderSecret, HostName, Network, PartnerName, Seconds, Section
+from gateway.config.values import (
+    HeaderSecret,
+    HostName,
+    Method,
+    ModuleName,
+    Network,
+    PartnerName,
+    Rate,
+    Seconds,
+    Section,
+)
 from gateway.ocpi.vocabulary import TokenForm
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 _PORT = "TCP port; 0 takes any free one."
 
 
+class ClientCertificates(StrEnum):
+    """Whether clients have to show a certificate of their own."""
+
+    REQUIRED = "required"
+    OPTIONAL = "optional"
+
+
 class Tls(Section):
-    """The certificate of the public listener."""
+    """The certificate of the public listener. Files that change are read again within seconds, without a restart."""
 
     certificate: Path = Field(description="PEM file with the certificate and its chain.")
     key: Path = Field(description="PEM file with the private key, without a passphrase.")
+    client_ca: Path | None = Field(
+        default=None,
+        description="PEM file of the authorities that clients' certificates must come from; without it none is asked "
+        "for.",
+    )
+    client_certificates: ClientCertificates = Field(
+        default=ClientCertificates.REQUIRED,
+        description="With `client_ca`: `required` ends connections without a certificate, `optional` leaves it to "
+        "`partners.<name>.client_certificate_required`.",
+    )
 
 
 class PublicListener(Section):
@@ -27,6 +54,11 @@ class PublicListener(Section):
     host: HostName = Field(default="0.0.0.0", description="Address to listen on.")  # noqa: S104 - partners are outside
     port: Port = Field(default=8080, description=_PORT)
     tls: Tls | None = Field(default=None, description="Serve https here; leave it out where a proxy in front ends TLS.")
+    trusted_proxies: tuple[Network, ...] = Field(
+        default=(),
+        description="Networks of proxies in front, whose `X-Forwarded-For` tells where a request comes from; nobody "
+        "else's is believed.",
+    )
 
 
 class PrivateListener(Section):
@@ -116,6 +148,23 @@ class PartnerSettings(Section):
     rotation: RotationMode | None = Field(
         default=None,
         description="Instead of `rotation.mode`: some hubs can't answer a PUT and have to be registered anew.",
+    )
+    modules: dict[ModuleName, tuple[Method, ...]] | None = Field(
+        default=None,
+        description="What it may use, as `module: [GET, PUT]`; every module that is offered, with every method, unless "
+        "given. Versions and credentials are always allowed.",
+    )
+    addresses: tuple[Network, ...] = Field(
+        default=(),
+        description="Networks that its calls must come from; any unless given. Behind a proxy, name that in "
+        "`listen.public.trusted_proxies`.",
+    )
+    client_certificate_required: bool = Field(
+        default=False,
+        description="Its calls must come over TLS with a certificate of an authority in `listen.public.tls.client_ca`.",
+    )
+    requests_per_second: Rate | None = Field(
+        default=None, description="Instead of `limits.requests_per_second_per_partner`."
     )
     check: bool = Field(default=True, description="Whether its front is looked at now and then (`partner_check`).")
     allowed_hosts: tuple[HostName, ...] = Field(

@@ -5,7 +5,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from gateway.config.durations import Lifetime, lifetime_field
-from gateway.config.values import Seconds, SecondsOrNone, Section
+from gateway.config.values import Rate, Seconds, SecondsOrNone, Section
 
 
 class Limits(Section):
@@ -25,12 +25,55 @@ class Limits(Section):
     header_bytes: int = Field(
         default=8190, ge=1024, le=65536, description="Longest request line, and longest single header, in bytes."
     )
-    unknown_token_refreshes_per_second: float = Field(
+    unknown_token_refreshes_per_second: Rate = Field(
         default=20,
-        gt=0,
-        le=10000,
-        allow_inf_nan=False,
         description="How many times a second an unknown token may make us look into the database before answering 401.",
+    )
+
+    connections: int = Field(
+        default=4096,
+        ge=1,
+        le=1000000,
+        description="Connections to each listener at one time, in each worker; further ones are closed at once. Fewer "
+        "where the system allows too few open files.",
+    )
+    connections_per_source: int = Field(
+        default=2048,
+        ge=1,
+        le=1000000,
+        description="Connections to the public listener from one address (one /64 of IPv6) at one time, in each "
+        "worker; does not hold for `listen.public.trusted_proxies`.",
+    )
+    requests_in_flight_per_partner: int = Field(
+        default=512,
+        ge=1,
+        le=1000000,
+        description="Requests of one partner that are forwarded at one time, in each worker; further ones are "
+        "answered 429.",
+    )
+    requests_per_second_per_partner: Rate | None = Field(
+        default=None,
+        description="Requests of one partner in a second, in each worker, after a burst of ten seconds' worth; further "
+        "ones are answered 429. No limit unless given: what your system can take, only you know.",
+    )
+    requests_per_second_per_source: Rate | None = Field(
+        default=None,
+        description="Requests to the public listener from one address (one /64 of IPv6) in a second, in each worker, "
+        "after a burst of ten seconds' worth; further ones are answered 429. No limit unless given: many partners may "
+        "share an address.",
+    )
+    failed_authentications_per_second_per_source: Rate = Field(
+        default=5,
+        description="How many refused tokens in a second from one address (one /64 of IPv6) may make us look into the "
+        "database, after a burst of ten seconds' worth; further ones are answered the same 401 at once. Good tokens "
+        "are not affected.",
+    )
+    least_bytes_per_second: int = Field(
+        default=256,
+        ge=0,
+        le=1000000000,
+        description="How slowly a client may send a body or take an answer on average, beyond the first "
+        "`timeouts.body_seconds`. 0 allows any pace.",
     )
 
 
@@ -50,6 +93,25 @@ class Timeouts(Section):
     )
     header_seconds: Seconds = Field(
         default=15, description="How long a client may take to send the head of a request, in seconds."
+    )
+    body_seconds: Seconds = Field(
+        default=30,
+        description="How long a client may pause while it sends the body of a request or takes an answer, in seconds.",
+    )
+
+
+class Breaker(Section):
+    """When a backend or partner that can't be reached is no longer asked by every request."""
+
+    failures: int = Field(
+        default=5,
+        ge=0,
+        le=1000000,
+        description="Requests in a row that found it refusing connections or not answering in time, after which "
+        "further ones are answered 502 at once. 0 lets every request try.",
+    )
+    pause_seconds: Seconds = Field(
+        default=0.5, description="How often one request tries nevertheless whether it is back, in seconds."
     )
 
 

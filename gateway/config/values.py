@@ -24,7 +24,7 @@ from gateway.ocpi.partner import NAME
 from gateway.ocpi.tokens import is_well_formed
 from gateway.ocpi.urls import check_url
 from gateway.ocpi.versions import DIALECTS
-from gateway.ocpi.vocabulary import CREDENTIALS, VERSIONS
+from gateway.ocpi.vocabulary import CREDENTIALS, METHODS, VERSIONS
 
 ENCRYPTION_KEY_BYTES: Final = 32
 
@@ -124,6 +124,12 @@ def _check_database(secret: SecretStr) -> SecretStr:
     raise ValueError("must be sqlite:///relative/file.db, sqlite:////absolute/file.db or postgresql://user@host/name")
 
 
+def _check_method(text: str) -> str:
+    if text.upper() not in METHODS:
+        raise ValueError(f"must be one of {', '.join(METHODS)}")
+    return text.upper()
+
+
 def _check_network(text: Any) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     try:
         network = ipaddress.ip_network(text)
@@ -174,5 +180,8 @@ Version = Annotated[str, AfterValidator(_check_version), WithJsonSchema({"type":
 Seconds = Annotated[float, Field(gt=0, le=86400, allow_inf_nan=False)]
 #: The same, where none at all is a choice.
 SecondsOrNone = Annotated[float, Field(ge=0, le=86400, allow_inf_nan=False)]
+#: So many a second.
+Rate = Annotated[float, Field(gt=0, le=1000000, allow_inf_nan=False)]
 PartnerName = Annotated[str, Field(pattern=f"^{NAME.pattern}$")]
+Method = Annotated[str, AfterValidator(_check_method), WithJsonSchema({"type": "string", "enum": list(METHODS)})]
 ModuleName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,36}$"), AfterValidator(_check_module)]

@@ -63,9 +63,10 @@ class Responder:
         """Our version list."""
         return Answer.success(write_versions(self._public_url, self._registrar.front.versions))
 
-    def version_details(self, version: str) -> Answer:
-        """The details of one of our versions."""
-        return Answer.success(write_version_details(self._public_url, version, self._modules))
+    def version_details(self, version: str, *, offered: Callable[[str], bool] = lambda _module: True) -> Answer:
+        """The details of one of our versions, with the modules that are offered to whoever asks."""
+        modules = [(module, role) for module, role in self._modules if offered(module)]
+        return Answer.success(write_version_details(self._public_url, version, modules))
 
     def credentials(self, presented_token: str) -> Answer:
         """Our credentials object, echoing the token by which it was asked for (handshake.md, Tokens)."""

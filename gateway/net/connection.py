@@ -6,11 +6,14 @@ the wire, so that a new version that moves something fails there.
 
 import asyncio
 import re
+from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import HttpVersion11, web
 from aiohttp.http_exceptions import BadHttpMethod, HttpProcessingError, LineTooLong
-from aiohttp.web_protocol import RequestHandler, RequestPayloadError
+from aiohttp.web_protocol import RequestHandler, RequestPayloadError, _ErrInfo
+from multidict import CIMultiDict
 
 from gateway.ocpi.vocabulary import METHODS
 
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
 #: A whole request line as aiohttp's parser quotes it, of which then only the method can be wrong.
 _REQUEST_LINE: Final = re.compile(r"b'[A-Za-z0-9!#$%&*+.^_`|~-]+ \S+ HTTP/1\.[01]'")
+_MESSAGE_ID: Final = re.compile(rb"(?mi)^(X-Request-ID|X-Correlation-ID):[ \t]*([!-~]+)[ \t]*\r?$")
 _BAD_REQUEST: Final = 400
 _METHOD_NOT_ALLOWED: Final = 405
 _HEADERS_TOO_LARGE: Final = 431
@@ -42,12 +46,14 @@ class IncomingRequest(web.BaseRequest):
 class Connection(RequestHandler):
     """aiohttp's protocol with a deadline for heads and envelopes for errors."""
 
-    __slots__ = ("_head_timer", "server")
+    __slots__ = ("_head_timer", "_refused_ids", "server", "source")
 
     def __init__(self, server: "GatewayServer", **options: Any) -> None:
         super().__init__(server, **options)
         self.server = server
+        self.source = ""
         self._head_timer: asyncio.TimerHandle | None = None
+        self._refused_ids: Mapping[str, str] = {}
 
     @property
     def busy(self) -> bool:
@@ -56,7 +62,9 @@ class Connection(RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take a new connection, or close it where there are too many."""
-        if self.server.drained or len(self.server.connections_open) >= self.server.max_connections:
+        peer = transport.get_extra_info("peername")
+        self.source = str(peer[0]) if isinstance(peer, tuple) else ""
+        if not self.server.admits(self):
             transport.close()
             return
         super().connection_made(transport)
@@ -75,6 +83,8 @@ class Connection(RequestHandler):
         super().data_received(data)
         if self._messages:
             self._stop_head_timer()
+            if isinstance(self._messages[-1][0], _ErrInfo):
+                self._refused_ids = _ids_in(data)
         elif idle and self._head_timer is None:
             self._start_head_timer()
 
@@ -95,17 +105,21 @@ class Connection(RequestHandler):
         """Answer what went wrong outside of a handler's own answers as an envelope, and close."""
         if isinstance(exc, ConnectionError) and (self.transport is None or self.transport.is_closing()):
             raise exc  # the client is gone: nobody's bug, and nobody to answer
-        peer = self.peername[0] if isinstance(self.peername, tuple) else ""
+        answer = partial(
+            self.server.failure_response,
+            peer=self.peername[0] if isinstance(self.peername, tuple) else "",
+            headers=request.headers or self._refused_ids,
+        )
         if isinstance(exc, LineTooLong):
-            response = self.server.failure_response(_HEADERS_TOO_LARGE, "a header or the URL is too long", peer=peer)
+            response = answer(_HEADERS_TOO_LARGE, "a header or the URL is too long")
         elif isinstance(exc, BadHttpMethod) and _REQUEST_LINE.search(exc.message):
-            response = self.server.failure_response(_METHOD_NOT_ALLOWED, "OCPI has no such method", peer=peer)
+            response = answer(_METHOD_NOT_ALLOWED, "OCPI has no such method")
             response.headers["Allow"] = ", ".join(METHODS)
         elif isinstance(exc, RequestPayloadError | HttpProcessingError):
-            response = self.server.failure_response(_BAD_REQUEST, "the request is not valid HTTP", peer=peer)
+            response = answer(_BAD_REQUEST, "the request is not valid HTTP")
         else:
             reason = f"a handler failed: {type(exc).__name__}" if exc else "a handler ran into a time-out"
-            response = self.server.failure_response(status, reason, peer=peer, error=exc)
+            response = answer(status, reason, error=exc)
         if request.writer.output_size > 0:
             raise ConnectionError("the answer was already under way")
         return response
@@ -122,3 +136,9 @@ class Connection(RequestHandler):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+
+def _ids_in(data: bytes) -> Mapping[str, str]:
+    """The message ids in a head that the parser refused, if it came in one piece; they are only repeated."""
+    found = _MESSAGE_ID.findall(data.partition(b"\r\n\r\n")[0])
+    return CIMultiDict((name.decode(), value.decode()) for name, value in found)

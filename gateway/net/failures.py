@@ -55,11 +55,13 @@ class Failure:
     Attributes:
         words: such as `refused the connection`.
         remedy: what to do; may be empty.
+        turned_away: there was no connection, and that was clear at once: nothing was sent, and trying again may do.
     """
 
     cause: FetchCause
     words: str
     remedy: str = ""
+    turned_away: bool = False
 
 
 def explain(error: BaseException) -> Failure:
@@ -107,10 +109,10 @@ def _explain_connect(error: aiohttp.ClientConnectorError) -> Failure:
     if error.os_error.errno == errno.ETIMEDOUT:
         return Failure(FetchCause.TIMEOUT, "did not accept the connection in time")
     if isinstance(error.os_error, ConnectionResetError):
-        return Failure(FetchCause.RESET, "closed the connection at once")
+        return Failure(FetchCause.RESET, "closed the connection at once", turned_away=True)
     if error.os_error.errno in _UNREACHABLE:
-        return Failure(FetchCause.REFUSED, "can not be reached from this network")
-    return Failure(FetchCause.REFUSED, "refused the connection")
+        return Failure(FetchCause.REFUSED, "can not be reached from this network", turned_away=True)
+    return Failure(FetchCause.REFUSED, "refused the connection", turned_away=True)
 
 
 def _explain_certificate(error: Exception) -> Failure:

@@ -2,8 +2,10 @@
 
 import asyncio
 import errno
+import os
+import socket
 import ssl
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from gateway.net.server import GatewayServer
 from gateway.ocpi.errors import OperatorError
@@ -56,7 +58,7 @@ class Listener:
         self._server = server
         self._ssl_context = ssl_context
         self._reuse_port = reuse_port
-        self._listening: asyncio.Server | None = None
+        self._listening: list[asyncio.Server] = []
         self.address = Address(host, port)
 
     async def start(self) -> Address:
@@ -66,23 +68,35 @@ class Listener:
             OperatorError: the address can't be bound.
         """
         try:
-            self._listening = await asyncio.get_running_loop().create_server(
-                self._server,
-                self._host,
-                self._port,
-                backlog=_BACKLOG,
-                reuse_port=self._reuse_port or None,
-                ssl=self._ssl_context,
-                ssl_handshake_timeout=self._server.header_seconds if self._ssl_context else None,
-                ssl_shutdown_timeout=_TLS_GOODBYE_SECONDS if self._ssl_context else None,
-            )
+            self._listening = [
+                await self._serve(host=self._host, port=self._port, reuse_port=self._reuse_port or None),
+            ]
         except OSError as error:
             raise OperatorError(
                 f"the {self.name} listener can't listen on {Address(self._host, self._port)}",
                 remedy=_REMEDIES.get(error.errno or 0, "The host is not an address of this machine"),
             ) from None
-        self.address = Address(*self._listening.sockets[0].getsockname()[:2])
+        self.address = Address(*self._listening[0].sockets[0].getsockname()[:2])
         return self.address
+
+    async def renew(self, ssl_context: ssl.SSLContext) -> None:
+        """Meet new connections with another context; those that are open live on, and none is refused meanwhile."""
+        self._ssl_context = ssl_context
+        former = self._listening
+        sockets = [socket.socket(fileno=os.dup(each.fileno())) for server in former for each in server.sockets]
+        self._listening = [await self._serve(sock=each) for each in sockets]
+        for server in former:
+            server.close()
+
+    async def _serve(self, **where: Any) -> asyncio.Server:
+        return await asyncio.get_running_loop().create_server(
+            self._server,
+            backlog=_BACKLOG,
+            ssl=self._ssl_context,
+            ssl_handshake_timeout=self._server.header_seconds if self._ssl_context else None,
+            ssl_shutdown_timeout=_TLS_GOODBYE_SECONDS if self._ssl_context else None,
+            **where,
+        )
 
     def begin_closing(self) -> None:
         """Still serve, but end each connection with its next answer, so that clients go elsewhere."""
@@ -90,8 +104,8 @@ class Listener:
 
     def stop_accepting(self) -> None:
         """Take no new connections; those that are open live on."""
-        if self._listening is not None:
-            self._listening.close()
+        for server in self._listening:
+            server.close()
 
     async def drain(self, *, timeout_seconds: float, force: asyncio.Event | None = None) -> int:
         """Stop accepting, let requests in flight finish until `force` is set, cut the rest; gives how many were cut."""

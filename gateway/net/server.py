@@ -18,6 +18,7 @@ from aiohttp.web_protocol import RequestHandler
 
 from gateway.net.connection import Connection, IncomingRequest
 from gateway.net.framing import refusal
+from gateway.net.room import Room
 from gateway.ocpi.envelope import Answer, StatusCode
 from gateway.ocpi.timestamps import Clock
 
@@ -25,6 +26,7 @@ Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 _BAD_REQUEST: Final = 400
 _SERVER_ERRORS: Final = 500
+_MAX_CONNECTIONS: Final = 4096
 _NO_HEADERS: Final[Mapping[str, str]] = {}
 _STATUS_CODES: Final = {413: StatusCode.INVALID_PARAMETERS}  # contract.md, Answers to trouble
 #: How long handlers that were cancelled may take to clean up.
@@ -62,7 +64,7 @@ class GatewayServer(web.Server):
         clock: Clock,
         on_failure: Callable[[ServerFailure], None],
         header_seconds: float,
-        max_connections: int,
+        room: Room,
         **options: Any,
     ) -> None:
         super().__init__(self._handle, handler_cancellation=True)
@@ -71,7 +73,7 @@ class GatewayServer(web.Server):
         self._options = options
         self.on_failure = on_failure
         self.header_seconds = header_seconds
-        self.max_connections = max_connections
+        self.room = room
         self.connections_open: set[Connection] = set()
         self.closing = False
         self.drained = False
@@ -82,14 +84,21 @@ class GatewayServer(web.Server):
         """Make the protocol of a new connection."""
         return Connection(self, loop=self._loop, **self._options)
 
+    def admits(self, connection: Connection) -> bool:
+        """Whether there is room for a new connection."""
+        return not self.drained and self.room.admits(connection.source, among=len(self.connections_open))
+
     def opened(self, connection: Connection) -> None:
         """Take note of a new connection."""
+        self.room.enter(connection.source)
         self.connections_open.add(connection)
         self._empty.clear()
 
     def closed(self, connection: Connection) -> None:
         """Forget a connection."""
-        self.connections_open.discard(connection)
+        if connection in self.connections_open:
+            self.room.leave(connection.source)
+            self.connections_open.remove(connection)
         if not self.connections_open:
             self._empty.set()
 
@@ -179,7 +188,7 @@ def make_server(
     header_bytes: int = 8190,
     header_seconds: float = 15,
     keep_alive_seconds: float = 75,
-    max_connections: int = 4096,
+    room: Room | None = None,
 ) -> GatewayServer:
     """Make a server; has to be called in a running event loop. A client that hangs up cancels its handler.
 
@@ -188,14 +197,14 @@ def make_server(
         header_bytes: the longest single header; a request line may be a third longer.
         header_seconds: how long the head of a request may take.
         keep_alive_seconds: how long a connection may idle between requests.
-        max_connections: further ones are closed at once.
+        room: for how many connections; further ones are closed at once.
     """
     return GatewayServer(
         handler,
         clock=clock,
         on_failure=on_failure,
         header_seconds=header_seconds,
-        max_connections=max_connections,
+        room=room or Room(_MAX_CONNECTIONS),
         keepalive_timeout=keep_alive_seconds,
         max_line_size=header_bytes * 4 // 3 + _OUR_PREFIX,  # a link that we sealed is longer than the one inside
         max_field_size=header_bytes,

@@ -7,7 +7,7 @@ from gateway.ocpi.errors import OperatorError
 
 
 class TlsFilesError(OperatorError):
-    """Files for calling others over TLS can't be used; the message names them."""
+    """Files of certificates or keys can't be used; the message names them."""
 
 
 def client_context(*ca_files: Path | None) -> ssl.SSLContext:
@@ -19,13 +19,7 @@ def client_context(*ca_files: Path | None) -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     for ca_file in filter(None, ca_files):
-        try:
-            context.load_verify_locations(cafile=ca_file)
-        except (OSError, ssl.SSLError) as error:
-            raise TlsFilesError(
-                f"the file of certificate authorities {ca_file} can't be used: {_words(error)}",
-                remedy="It has to be readable and hold certificates in PEM form",
-            ) from None
+        _trust(context, ca_file)
     return context
 
 
@@ -47,11 +41,16 @@ def load_client_certificate(context: ssl.SSLContext, *, certificate: Path, key: 
         ) from None
 
 
-def server_context(*, certificate: Path, key: Path) -> ssl.SSLContext:
+def server_context(
+    *, certificate: Path, key: Path, client_ca: Path | None = None, client_certificate_required: bool = True
+) -> ssl.SSLContext:
     """Make a context for a listener from a certificate chain and a key without a passphrase, both PEM.
 
+    Args:
+        client_ca: authorities that clients' certificates must come from; without it none is asked for.
+
     Raises:
-        OperatorError: a file can't be read, or the key does not belong to the certificate.
+        TlsFilesError: a file can't be read, or the key does not belong to the certificate.
     """
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -59,11 +58,24 @@ def server_context(*, certificate: Path, key: Path) -> ssl.SSLContext:
         # A passphrase would be asked for on the terminal, and a server hang there.
         context.load_cert_chain(certificate, key, password=lambda: "")
     except (OSError, ssl.SSLError) as error:
-        raise OperatorError(
+        raise TlsFilesError(
             f"the certificate {certificate} with the key {key} can't be used: {_words(error)}",
             remedy="Both have to be readable PEM files that belong together, the key without a passphrase",
         ) from None
+    if client_ca is not None:
+        _trust(context, client_ca)
+        context.verify_mode = ssl.CERT_REQUIRED if client_certificate_required else ssl.CERT_OPTIONAL
     return context
+
+
+def _trust(context: ssl.SSLContext, ca_file: Path) -> None:
+    try:
+        context.load_verify_locations(cafile=ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise TlsFilesError(
+            f"the file of certificate authorities {ca_file} can't be used: {_words(error)}",
+            remedy="It has to be readable and hold certificates in PEM form",
+        ) from None
 
 
 def _words(error: OSError) -> str:

@@ -40,6 +40,7 @@ class Call:
 
     Attributes:
         path: without the query, which may hold what must not be logged.
+        source: the address it came from.
         partner: its name, once authenticated or found.
         status_code: of an OCPI envelope that the gateway made itself.
         fault: who has to act; None where all went well.
@@ -56,6 +57,7 @@ class Call:
     request_id: str
     correlation_id: str
     started: float
+    source: str = ""
     partner: str = ""
     module: str = ""
     version: str = ""
@@ -87,6 +89,7 @@ class Call:
             "direction": self.direction.value,
             "method": self.method,
             "path": self.path,
+            "source": self.source,
             "http_status": self.http_status,
             "status_code": self.status_code,
             "partner": self.partner,

@@ -37,6 +37,24 @@ class Event(StrEnum):
         "request_malformed",
         "A client sent something that is not acceptable HTTP; it was answered with 4xx and its connection closed.",
     )
+    LIMIT_REACHED = (
+        "limit_reached",
+        "A limit keeps connections or requests out; with its key and how many times, told at most every ten seconds.",
+    )
+    FEW_FILES = (
+        "few_files",
+        "The system allows too few open files for `limits.connections`, so fewer are taken. Raise it (`ulimit -n`).",
+    )
+    SIDE_GONE = (
+        "side_gone",
+        "The backend or a partner can't be reached, and is asked only now and then; others are answered 502 at once.",
+    )
+    SIDE_BACK = "side_back", "The backend or a partner that could not be reached answers again."
+    TLS_RENEWED = "tls_renewed", "The files of the public listener's certificate changed; new connections get them."
+    TLS_KEPT = (
+        "tls_kept",
+        "The files of the public listener's certificate changed and can't be used; the former ones stay in use.",
+    )
     REQUEST_CRASHED = (
         "request_crashed",
         "A bug of the gateway ended a request with 500. Report it with the `exception`.",

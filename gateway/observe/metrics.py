@@ -67,6 +67,12 @@ TABLE: Final = (
         "ocpi_gateway_auth_failures_total", Counter, ("reason",), "Requests refused with 401; the reason is never told."
     ),
     Definition(
+        "ocpi_gateway_limited_total",
+        Counter,
+        ("limit",),
+        "Connections closed and requests answered 429 because of a limit, by its key in the configuration.",
+    ),
+    Definition(
         "ocpi_gateway_handshakes_total",
         Counter,
         ("role", "outcome"),
@@ -119,6 +125,7 @@ class Metrics:
         self._ocpi_status: Counter = made["ocpi_status_total"]
         self._in_flight: Gauge = made["requests_in_flight"]
         self._auth_failures: Counter = made["auth_failures_total"]
+        self._limited: Counter = made["limited_total"]
         self._handshakes: Counter = made["handshakes_total"]
         self._rotation_failures: Counter = made["rotation_failures_total"]
         self._partner_state: Gauge = made["partner_state"]
@@ -152,6 +159,10 @@ class Metrics:
     def auth_failed(self, reason: str) -> None:
         """Count a refused token."""
         self._auth_failures.labels(reason if reason in self._auth_reasons else OTHER).inc()
+
+    def limited(self, limit: str) -> None:
+        """Count what a limit kept out; the limit is a key of the configuration."""
+        self._limited.labels(limit).inc()
 
     def handshake_ended(self, *, role: str, outcome: str) -> None:
         """Count a handshake; both from enumerations."""

@@ -99,7 +99,7 @@ def answers_anybody(discovery: Discovery) -> Conversation[bool]:
         reply = yield from fetch(request)
     except HandshakeError:  # it can't be told
         return False
-    return 200 <= reply.http_status < 300  # noqa: PLR2004 - the ranges of HTTP
+    return reply.is_http_success
 
 
 def _find_versions(target: Target) -> Conversation[_Document]:
@@ -193,7 +193,7 @@ def slash_redirect(url: str, reply: Reply) -> str | None:
 
 
 def _read(step: str, reply: Reply) -> object:
-    if not 200 <= reply.http_status < 300:  # noqa: PLR2004 - the ranges of HTTP
+    if not reply.is_http_success:
         raise _no_document(step, f"their platform answered HTTP {reply.http_status}", http_status=reply.http_status)
     try:
         envelope = Envelope.read(reply.body)

@@ -44,6 +44,11 @@ class Reply:
     headers: Mapping[str, str]
     body: bytes
 
+    @property
+    def is_http_success(self) -> bool:
+        """Whether the HTTP status is 2xx; what OCPI says of it is in the envelope."""
+        return 200 <= self.http_status < 300  # noqa: PLR2004 - the ranges of HTTP
+
     def __repr__(self) -> str:  # the body may hold a credentials token
         return f"Reply(http_status={self.http_status}, {len(self.body)} bytes)"
 

@@ -228,7 +228,7 @@ def unregister(partner: Partner) -> Conversation[None]:
         return
     request = Fetch(DELETE_CREDENTIALS, "DELETE", _credentials_url(partner.endpoints), {})
     reply = yield from _send_as(partner, request, partner.manners.token_form)
-    if reply.http_status in _GONE or (200 <= reply.http_status < 300 and not reply.body):  # noqa: PLR2004 - HTTP
+    if reply.http_status in _GONE or (reply.is_http_success and not reply.body):
         return
     _envelope(DELETE_CREDENTIALS, reply, partner.outbound_token)
 
@@ -318,7 +318,7 @@ def _envelope(step: str, reply: Reply, *secrets: str) -> Envelope:
         said = _quoted(envelope, secrets)
     except NotAnEnvelopeError as error:
         raise _unusable(step, f"their platform answered HTTP {reply.http_status}, not OCPI: {error}", reply) from None
-    if not 200 <= reply.http_status < 300:  # noqa: PLR2004 - the ranges of HTTP
+    if not reply.is_http_success:
         raise _unusable(step, f"their platform answered HTTP {reply.http_status}, {said}", reply)
     if not envelope.is_success:
         raise _unusable(step, f"their platform answered {said}", reply)

@@ -43,6 +43,11 @@ def is_well_formed(text: str) -> bool:
     return bool(_PRINTABLE.fullmatch(text))
 
 
+def without_tokens(text: str) -> str:
+    """A text with tokens of ours replaced: for what somebody typed, who may have pasted one in a wrong place."""
+    return TOKEN_PATTERN.sub("[token]", text)
+
+
 def _checksum(secret: str) -> str:
     return _base62(zlib.crc32(secret.encode()), _CHECKSUM_LENGTH)
 

@@ -114,7 +114,7 @@ def _get_credentials(discovery: Discovery, outbound_token: str) -> Conversation[
 
 
 def _is_success(reply: Reply | None) -> bool:
-    if reply is None or not 200 <= reply.http_status < 300:  # noqa: PLR2004 - the ranges of HTTP
+    if reply is None or not reply.is_http_success:
         return False
     try:
         return Envelope.read(reply.body).is_success

@@ -16,6 +16,7 @@ from gateway.ocpi.partner import Endpoint, Partner
 from gateway.ocpi.party import Party
 from gateway.ocpi.paths import FunctionalPath, PartnerPath
 from gateway.ocpi.refusal import RefusedError
+from gateway.ocpi.tokens import without_tokens
 from gateway.ocpi.vocabulary import CREDENTIALS, VERSIONS, InterfaceRole, PartnerState
 from gateway.proxy import refusals, routing
 from gateway.proxy.routing import End, HasParty
@@ -84,7 +85,8 @@ class Addressees:
             party = None if named else Party.named(name)
         partner = named or (self._directory.owner(party) if party else None)
         if partner is None:
-            raise refusals.unknown_receiver(f"there is no partner {name}; see 'ocpi-gateway partner list'")
+            message = f"there is no partner {without_tokens(name)}; see 'ocpi-gateway partner list'"
+            raise refusals.unknown_receiver(message)
         call.partner, call.version = partner.name, partner.version or ""
         check_callable(partner)
         return Addressee(partner, party, _endpoint(partner, path.module, path.role))

@@ -90,6 +90,7 @@ class PartnerLinks:
         endpoint: the partner's URL of the module.
         hosts: host names of the partner; links elsewhere would take its token to strangers.
         base: URL of the module at our private listener.
+        secrets: finds what may only travel back sealed: the token that the partner was called with.
     """
 
     requested: str
@@ -97,6 +98,7 @@ class PartnerLinks:
     hosts: Collection[str]
     base: str
     seal: Seal
+    secrets: re.Pattern[str]
 
     def lead_back(self, reference: str) -> str | None:
         """The private URL that leads to a reference of the partner; None for one on a foreign host."""
@@ -105,9 +107,12 @@ class PartnerLinks:
             return None
         if host_of(url) == host_of(self.endpoint) and "?" not in self.endpoint:
             rest = rest_below(path_of(self.endpoint).rstrip("/"), path_of(url))
-            if rest is not None and is_canonical(f"/x{rest}") and not rest.startswith("/~"):
+            if rest is not None and self._may_show(rest):
                 return self.base + rest
         return self.base + self.seal.close(url)
+
+    def _may_show(self, rest: str) -> bool:
+        return is_canonical(f"/x{rest}") and not rest.startswith("/~") and not heads.mentions(rest, self.secrets)
 
 
 def head_of(

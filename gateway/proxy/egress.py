@@ -8,6 +8,7 @@ The backend's engineer reads our answers, so they say what to do (contract.md, P
 """
 
 import hmac
+import re
 from typing import Final, Protocol
 
 import aiohttp
@@ -32,8 +33,9 @@ from gateway.ocpi.vocabulary import METHODS, InterfaceRole
 from gateway.proxy import heads, refusals, routing
 from gateway.proxy.addressee import Addressee, Addressees, check_callable, stated
 from gateway.proxy.answers import PartnerLinks, Seal, head_of, sealed_in, with_query
+from gateway.proxy.breaker import Breakers
 from gateway.proxy.callbacks import EGRESS, INGRESS, ResponseUrls, has_response_url
-from gateway.proxy.exchange import AnswerHead, Bounds, Exchange, OtherSide, read_body
+from gateway.proxy.exchange import AnswerHead, Bounds, Exchange, OtherSide, Pace, read_body
 from gateway.proxy.offer import Offer
 from gateway.proxy.routing import End
 from gateway.store.directory import Directory
@@ -89,6 +91,7 @@ class Egress:
         *,
         config: Config,
         client: HttpClient,
+        breakers: Breakers,
         store: Store,
         vault: Vault,
         directory: Directory,
@@ -104,12 +107,10 @@ class Egress:
         self._vault = vault
         self._directory = directory
         self._standing = standing
-        patience = {
-            "client_seconds": timeouts.keep_alive_seconds,
-            "other_seconds": timeouts.partner_answer_seconds,
-        }
-        self._exchange = Exchange(client, _PARTNER, Bounds(limits.body_bytes, **patience))
-        self._kept = Bounds(limits.rewritten_body_bytes, **patience)
+        pace = Pace(timeouts.body_seconds, limits.least_bytes_per_second)
+        patience = timeouts.partner_answer_seconds
+        self._exchange = Exchange(client, _PARTNER, Bounds(limits.body_bytes, pace, patience), breakers)
+        self._kept = Bounds(limits.rewritten_body_bytes, pace, patience)
         self._response_urls = ResponseUrls(store, clock=clock, lifetime=config.callbacks.lifetime, bounds=self._kept)
 
     async def handle(self, request: web.BaseRequest, call: Call) -> web.StreamResponse:
@@ -150,7 +151,9 @@ class Egress:
             )
         url = with_query(url, query)
         base = f"{self._private_url}/partners/{partner.name}/{role.path_segment}/{module}"
-        links = PartnerLinks(requested=url, endpoint=endpoint.url, hosts=hosts, base=base, seal=seal)
+        links = PartnerLinks(
+            requested=url, endpoint=endpoint.url, hosts=hosts, base=base, seal=seal, secrets=_secrets(partner)
+        )
         return await self._send(request, call, partner, url=url, headers=headers, links=links, body=body)
 
     async def _call_back(self, request: web.BaseRequest, call: Call, path: CallbackPath) -> web.StreamResponse:
@@ -187,9 +190,12 @@ class Egress:
         repeatable = former is not None and (body is not None or not request.can_read_body)
 
         def head(answer: aiohttp.ClientResponse) -> CIMultiDict[str]:
+            return head_of(answer, call, side=_PARTNER, links=links, secrets=_secrets(partner))
+
+        def head_unless_refused(answer: aiohttp.ClientResponse) -> CIMultiDict[str]:
             if answer.status == _UNAUTHORIZED and repeatable:
                 raise _TokenRefusedError(_PARTNER.failed, fault=Fault.PARTNER)
-            return head_of(answer, call, side=_PARTNER, links=links)
+            return head(answer)
 
         async def carry(answer_head: AnswerHead) -> web.StreamResponse:
             return await self._exchange.carry(
@@ -197,11 +203,11 @@ class Egress:
             )
 
         try:
-            response = await carry(head)
+            response = await carry(head_unless_refused)
         except _TokenRefusedError:
             call.reason = f"{partner.name} refused its new token; the former was used (handshake.md, RU7)"
             headers["Authorization"] = self._authorization(partner, former or "")
-            response = await carry(lambda answer: head_of(answer, call, side=_PARTNER, links=links))
+            response = await carry(head)
             await self._standing.refused(partner, former_too=response.status == _UNAUTHORIZED)
             return response
         if response.status == _UNAUTHORIZED:
@@ -274,6 +280,11 @@ class Egress:
             if rest is not None and is_canonical(f"/x{rest}") and not rest.startswith("/~"):
                 return base + rest
         return f"{base}/~{await self._response_urls.keep(partner, EGRESS, url)}"
+
+
+def _secrets(partner: Partner) -> re.Pattern[str]:
+    """Finds in an answer of a partner the tokens that we call it with; the backend is not to know them."""
+    return heads.echoes(*filter(None, (partner.outbound_token, partner.previous_outbound_token)))
 
 
 def _exact(endpoint: Endpoint, rest: str, seal: Seal, hosts: frozenset[str]) -> str:

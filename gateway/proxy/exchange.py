@@ -22,6 +22,7 @@ from gateway.ocpi.errors import Fault
 from gateway.ocpi.flow import FetchCause
 from gateway.ocpi.refusal import RefusedError
 from gateway.proxy import refusals
+from gateway.proxy.breaker import Breakers
 
 #: Makes the head of our answer from the other side's; may refuse it.
 AnswerHead = Callable[[aiohttp.ClientResponse], CIMultiDict[str]]
@@ -56,6 +57,10 @@ class OtherSide:
         fault = Fault.OPERATOR if failure.cause in {FetchCause.POLICY, FetchCause.URL} else self.fault
         return self._refuse(answer, fault, f"{failure.words}. {failure.remedy}" if failure.remedy else failure.words)
 
+    def gone(self) -> RefusedError:
+        """It can't be reached, as was seen a moment ago; nothing was sent."""
+        return self._refuse(self.failed, self.fault, "can't be reached, and is not asked by every request meanwhile")
+
     def unusable(self, words: str) -> RefusedError:
         """Its answer is HTTP, but nothing that can be passed on."""
         return self._refuse(self.failed, self.fault, words)
@@ -68,27 +73,47 @@ class OtherSide:
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """How slow whoever asked may be in sending a body and in taking the answer (hardening.md, T10, D1).
+
+    Attributes:
+        pause_seconds: the longest pause.
+        least_bytes_per_second: on average, beyond the first such pause; 0 allows any pace.
+    """
+
+    pause_seconds: float
+    least_bytes_per_second: int
+
+    def left(self, *, waited: float, moved: int) -> float:
+        """How many seconds it may let us wait now, after so many seconds of waiting in which so many bytes moved."""
+        if not self.least_bytes_per_second:
+            return self.pause_seconds
+        return min(self.pause_seconds, self.pause_seconds + moved / self.least_bytes_per_second - waited)
+
+
+@dataclass(frozen=True, slots=True)
 class Bounds:
     """What a request may cost.
 
     Attributes:
         body_bytes: the largest body that travels on.
-        client_seconds: how long its sender may leave us waiting for a piece of it.
+        pace: how slow its sender may be.
         other_seconds: how long the other side may leave a piece of it untaken.
     """
 
     body_bytes: int
-    client_seconds: float
+    pace: Pace
     other_seconds: float
 
 
 class Exchange:
     """Carries requests to one other side."""
 
-    def __init__(self, client: HttpClient, side: OtherSide, bounds: Bounds) -> None:
+    def __init__(self, client: HttpClient, side: OtherSide, bounds: Bounds, breakers: Breakers) -> None:
         self._client = client
         self._side = side
         self._bounds = bounds
+        self._breakers = breakers
 
     async def carry(
         self,
@@ -127,7 +152,7 @@ class Exchange:
                 upload.answered()
                 async with answer:
                     response = _Response(status=answer.status, headers=answer_head(answer))
-                    await self._copy(answer.content, request, call, response)
+                    await self._copy(answer.content, request, call, response, upload=upload)
                     call.http_status = answer.status  # whatever happens from here on, this was answered
                     return response
         except ConnectionError:
@@ -161,7 +186,7 @@ class Exchange:
         if not streams:
             upload.sent()
         try:
-            answer = await self._client.send(
+            answer = await self._ask(
                 request.method, url, headers=headers, data=upload if streams else body, partner=partner
             )
         except FAILURES as error:
@@ -173,8 +198,46 @@ class Exchange:
             raise self._side.unusable(f"answered with the HTTP status {answer.status}")
         return answer
 
+    async def _ask(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: CIMultiDict[str],
+        data: "bytes | _Upload | None",
+        partner: str | None,
+    ) -> aiohttp.ClientResponse:
+        """Send a request unless the other side is gone; a GET that was turned away is sent again, once, a push never.
+
+        Raises:
+            RefusedError: it is gone.
+            FAILURES: no answer came.
+        """
+        breaker = self._breakers.of(partner or "")
+        if not breaker.admits():
+            raise self._side.gone()
+        again = method == "GET" and data is None
+        while True:
+            try:
+                answer = await self._client.send(method, url, headers=headers, data=data, partner=partner)
+            except FAILURES as error:
+                failure = explain(error)
+                if again and failure.turned_away:
+                    again = False
+                    continue
+                breaker.failed(failure.cause)
+                raise
+            breaker.answered()
+            return answer
+
     async def _copy(
-        self, content: aiohttp.StreamReader, request: web.BaseRequest, call: Call, response: "_Response"
+        self,
+        content: aiohttp.StreamReader,
+        request: web.BaseRequest,
+        call: Call,
+        response: "_Response",
+        *,
+        upload: "_Upload",
     ) -> None:
         """Copy a body; nothing of the answer goes out before the first piece is here.
 
@@ -187,11 +250,15 @@ class Exchange:
         piece = await self._read(content)
         call.waited_upstream(clock() - started)
         await response.prepare(request)
+        taking = 0.0
         while piece:
             started = clock()
+            upload.taking(waited=taking, moved=call.bytes_out)
             await response.write(piece)
+            upload.took()
             call.bytes_out += len(piece)
             written = clock()
+            taking += written - started
             piece = await self._read(content)
             call.client_seconds += written - started
             call.waited_upstream(clock() - written)
@@ -211,7 +278,7 @@ class _Response(web.StreamResponse):
 
 
 class _Upload:
-    """The body of a request on its way out: counted, and timed on both sides.
+    """The body of a request on its way out: counted, and timed on both sides; and the time to take the answer.
 
     Attributes:
         taken: how many bytes of it came.
@@ -225,6 +292,7 @@ class _Upload:
         self._bounds = bounds
         self._asker = asker
         self._waiting_for_client = False
+        self._taking = False
         self._ended = False
         self._answered = False
         self.taken = 0
@@ -257,10 +325,24 @@ class _Upload:
         """What it means that the deadline passed; None if the other side is to blame."""
         if self.failure is None and self._waiting_for_client:
             self.failure = refusals.too_slow_sending(fault=self._asker)
+        elif self.failure is None and self._taking:
+            self.failure = refusals.too_slow_taking(fault=self._asker)
         return self.failure
 
+    def taking(self, *, waited: float, moved: int) -> None:
+        """Whoever asked is given a piece of the answer, after it took so many bytes in so many seconds."""
+        if self._ended:
+            self._taking = True
+            self._end_in(self._bounds.pace.left(waited=waited, moved=moved))
+
+    def took(self) -> None:
+        """It has taken the piece."""
+        if self._taking:
+            self._taking = False
+            self._deadline.reschedule(None)
+
     async def _piece(self) -> bytes:
-        self._end_in(self._bounds.client_seconds)
+        self._end_in(self._bounds.pace.left(waited=self.waited, moved=self.taken))
         self._waiting_for_client = True
         started = asyncio.get_running_loop().time()
         try:

@@ -5,7 +5,10 @@ ours is added after that, so that nobody can remove or double it (hardening.md, 
 and names with an underscore never get here: `gateway.net.framing` refuses them on every listener.
 """
 
+import base64
 import re
+from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote
 
@@ -83,6 +86,9 @@ _NOT_RETURNED: Final = _HOP_BY_HOP | {
 }
 _NOT_RETURNED_PREFIXES: Final = ("x-forwarded", "x-ocpi-")
 
+#: So many characters don't stand somewhere by chance.
+_TELLING: Final = 8
+
 #: What can be written into a head: no control characters, and no bytes that were not UTF-8.
 _WRITABLE: Final = re.compile(r"[\t\x20-\x7e\xa0-\ud7ff\ue000-\U0010ffff]*")
 
@@ -103,6 +109,27 @@ def returned(headers: CIMultiDictProxy[str], *, secrets: re.Pattern[str] | None 
         for name in {name for name, value in kept.items() if mentions(value, secrets)}:
             kept.popall(name)
     return kept
+
+
+def spellings(credentials_token: str) -> Iterator[str]:
+    """A token as headers hold it: plain and in Base64, which may lack its padding."""
+    yield credentials_token
+    yield base64.b64encode(credentials_token.encode()).decode().rstrip("=")
+
+
+@lru_cache(maxsize=4096)
+def echoes(*credentials_tokens: str) -> re.Pattern[str]:
+    """Finds the tokens with which somebody was called in what it answers.
+
+    A partner may have a token of one character; a short one is found behind the scheme of an Authorization header only,
+    because it stands everywhere by chance.
+    """
+    words = [spelling for each in credentials_tokens for spelling in spellings(each)]
+    patterns = [
+        re.escape(word) if len(word) >= _TELLING else rf"\b(?:token|bearer|basic)\s+{re.escape(word)}(?![\w+/-])"
+        for word in words
+    ]
+    return re.compile("|".join(patterns) or "(?!)", re.IGNORECASE)
 
 
 def mentions(value: str, secrets: re.Pattern[str] | None) -> bool:

@@ -23,8 +23,9 @@ from gateway.ocpi.urls import host_of, path_of
 from gateway.ocpi.vocabulary import METHODS, PartnerState
 from gateway.proxy import heads, refusals, routing
 from gateway.proxy.answers import BackendLinks, Seal, head_of, sealed_in, with_query
+from gateway.proxy.breaker import Breakers
 from gateway.proxy.callbacks import EGRESS, INGRESS, ResponseUrls, callback_id_in, has_response_url
-from gateway.proxy.exchange import Bounds, Exchange, OtherSide
+from gateway.proxy.exchange import Bounds, Exchange, OtherSide, Pace
 from gateway.proxy.offer import Offer
 from gateway.proxy.routing import End
 from gateway.store.engine import Store
@@ -52,6 +53,7 @@ class Ingress:
         *,
         config: Config,
         client: HttpClient,
+        breakers: Breakers,
         policy: AddressPolicy,
         store: Store,
         vault: Vault,
@@ -63,16 +65,14 @@ class Ingress:
         self._private_url = config.private_url
         self._policy = policy
         self._vault = vault
-        patience = {
-            "client_seconds": timeouts.keep_alive_seconds,
-            "other_seconds": timeouts.backend_answer_seconds,
-        }
-        self._exchange = Exchange(client, _BACKEND, Bounds(limits.body_bytes, **patience))
+        pace = Pace(timeouts.body_seconds, limits.least_bytes_per_second)
+        patience = timeouts.backend_answer_seconds
+        self._exchange = Exchange(client, _BACKEND, Bounds(limits.body_bytes, pace, patience), breakers)
         self._response_urls = ResponseUrls(
             store,
             clock=clock,
             lifetime=config.callbacks.lifetime,
-            bounds=Bounds(limits.rewritten_body_bytes, **patience),
+            bounds=Bounds(limits.rewritten_body_bytes, pace, patience),
         )
 
     async def forward(

@@ -1,6 +1,5 @@
 """What the backend offers to partners, worked out of the configuration once, at start."""
 
-import base64
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from gateway.ocpi.partner import Partner
 from gateway.ocpi.party import Party
 from gateway.ocpi.urls import host_of, path_of
 from gateway.ocpi.vocabulary import InterfaceRole
+from gateway.proxy.heads import spellings
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +71,7 @@ class Offer:
     def _tokens(self, authorization: str) -> Iterator[str]:
         """What the backend is called with and calls us with, plain and in Base64."""
         for token in (authorization.rpartition(" ")[2], self._egress_token):
-            yield token
-            yield base64.b64encode(token.encode()).decode().rstrip("=")
+            yield from spellings(token)
 
     def is_ours(self, party: Party) -> bool:
         """Whether we are that party."""

@@ -4,6 +4,8 @@ What a partner reads never names an address, a key of our configuration or anoth
 beside that goes to `reason`, which is logged. The backend's engineer reads everything.
 """
 
+from collections.abc import Sequence
+
 from gateway.ocpi.envelope import Answer, StatusCode
 from gateway.ocpi.errors import Fault
 from gateway.ocpi.refusal import RefusedError
@@ -41,6 +43,26 @@ def wrong_party(message: str) -> RefusedError:
     return RefusedError(Answer(404, StatusCode.INVALID_PARAMETERS, message), fault=Fault.PARTNER)
 
 
+def too_many(wait_seconds: int, *, fault: Fault, reason: str = "") -> RefusedError:
+    """More requests came than we take (contract.md, Answers to trouble)."""
+    answer = Answer(
+        429, StatusCode.CLIENT_ERROR, "too many requests; try again later", headers={"Retry-After": str(wait_seconds)}
+    )
+    return RefusedError(answer, fault=fault, reason=reason)
+
+
+def not_permitted(message: str) -> RefusedError:
+    """The operator doesn't let this partner use the module."""
+    return RefusedError(Answer(403, StatusCode.CLIENT_ERROR, message), fault=Fault.PARTNER)
+
+
+def method_not_permitted(allowed: Sequence[str]) -> RefusedError:
+    """The operator lets this partner use the module with other methods only."""
+    allow = ", ".join(allowed)
+    answer = Answer(405, StatusCode.CLIENT_ERROR, f"your platform may use here: {allow}", headers={"Allow": allow})
+    return RefusedError(answer, fault=Fault.PARTNER)
+
+
 def too_large(limit: int, *, fault: Fault) -> RefusedError:
     """The body is larger than we forward."""
     message = f"the body is larger than {limit} bytes"
@@ -50,6 +72,11 @@ def too_large(limit: int, *, fault: Fault) -> RefusedError:
 def too_slow_sending(*, fault: Fault) -> RefusedError:
     """The body of the request stopped coming (hardening.md, T10)."""
     return RefusedError(Answer(408, StatusCode.CLIENT_ERROR, "the body did not arrive in time"), fault=fault)
+
+
+def too_slow_taking(*, fault: Fault) -> RefusedError:
+    """Whoever asked doesn't take the answer; it is cut, so nobody reads this but the log."""
+    return RefusedError(Answer(408, StatusCode.CLIENT_ERROR, "the answer was not taken in time"), fault=fault)
 
 
 def broken_body(*, fault: Fault) -> RefusedError:

@@ -35,6 +35,7 @@ class Refusal(StrEnum):
     EXPIRED = "expired"
     SUSPENDED = "suspended"
     NOT_ADMITTED = "not_admitted"
+    FROM_ELSEWHERE = "from_elsewhere"
 
 
 class UnauthenticatedError(PartnerError):
@@ -42,11 +43,13 @@ class UnauthenticatedError(PartnerError):
 
     Attributes:
         partner: its name where the token told.
+        detail: the reason in words.
     """
 
-    def __init__(self, refusal: Refusal, *, partner: str = "") -> None:
-        super().__init__(f"credentials token refused: {refusal}")
+    def __init__(self, refusal: Refusal, *, partner: str = "", detail: str = "") -> None:
+        super().__init__(f"credentials token refused: {detail or refusal}")
         self.refusal = refusal
+        self.detail = detail or str(refusal)
         self.partner = partner
 
 
@@ -77,16 +80,21 @@ class Gatekeeper:
         self._looking = asyncio.Lock()
         self._next_look = _Look()
 
-    async def admit(self, header: str | None, area: Area) -> tuple[Holder, Admission]:
+    async def admit(self, header: str | None, area: Area, *, may_look: bool = True) -> tuple[Holder, Admission]:
         """Find who presents a token, and whether it is good for an area of the public listener.
+
+        Args:
+            may_look: whether whoever asks may make us look at the store; what is in memory decides otherwise.
 
         Raises:
             UnauthenticatedError: it isn't; with the reason for the log.
         """
-        holder = await self._identify(header)
+        holder = await self._identify(header, may_look=may_look)
         try:
             return holder, self._judge(holder, area)
         except UnauthenticatedError:  # what is in memory may be a second old
+            if not may_look:
+                raise
             holder = await self._look_again([holder.token.digest])
             return holder, self._judge(holder, area)
 
@@ -120,7 +128,7 @@ class Gatekeeper:
 
         return bool(digests) and self._budget.take(self._clock().timestamp()) and await self._store.read(look)
 
-    async def _identify(self, header: str | None) -> Holder:
+    async def _identify(self, header: str | None, *, may_look: bool) -> Holder:
         if not header:
             raise UnauthenticatedError(Refusal.MISSING)
         digests = []
@@ -132,6 +140,8 @@ class Gatekeeper:
             digests.append(digest)
         if not digests:
             raise UnauthenticatedError(Refusal.MALFORMED)
+        if not may_look:
+            raise UnauthenticatedError(Refusal.UNKNOWN)
         return await self._look_again(digests)
 
     async def _look_again(self, digests: list[bytes]) -> Holder:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, update
 
 from gateway.ocpi.errors import GatewayError, OperatorError
 from gateway.ocpi.timestamps import EPOCH
+from gateway.ocpi.tokens import without_tokens
 from gateway.ocpi.vocabulary import TokenKind, TokenState
 from gateway.store import audit, inbound, outbound, revision, tables
 from gateway.store.inbound import Lifetimes
@@ -22,7 +23,7 @@ class UnknownPartnerError(OperatorError):
     """There is no partner of that name."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"there is no partner {name!r}", remedy="See `ocpi-gateway partner list`")
+        super().__init__(f"there is no partner {without_tokens(name)!r}", remedy="See `ocpi-gateway partner list`")
 
 
 class Notes:

@@ -28,15 +28,19 @@ class Running:
         self.credentials_url = f"{self.public_url}/ocpi/2.2.1/credentials"
 
 
-def document_of(folder, backend_url, **settings):
-    """A configuration on free ports."""
+def document_of(file, backend_url, *, listen=None, **settings):
+    """A configuration on free ports, and on that file unless `settings` name a database; `listen` adds keys to those of
+    a listener.
+    """
     ports = dict(zip(("public", "private", "admin", "status"), free_ports(4), strict=True))
     party = {"role": "CPO", "country_code": "NL", "party_id": "EXA", "business_details": {"name": "Example Charging"}}
     return {
         "public_url": f"http://127.0.0.1:{ports['public']}",
         "development": True,
         "parties": [party, {**party, "country_code": "BE"}],
-        "listen": {name: {"host": "127.0.0.1", "port": port} for name, port in ports.items()},
+        "listen": {
+            name: {"host": "127.0.0.1", "port": port, **(listen or {}).get(name, {})} for name, port in ports.items()
+        },
         "backend": {
             "url": backend_url,
             "authorization": BACKEND_AUTHORIZATION,
@@ -47,18 +51,18 @@ def document_of(folder, backend_url, **settings):
                 "commands": {"role": "RECEIVER"},
             },
         },
-        "database": f"sqlite:///{folder / 'gateway.db'}",
+        "database": f"sqlite:///{file}",
         **settings,
     }
 
 
 @pytest.fixture
-def start(tmp_path, backend):
+def start(tmp_path, database, backend):
     """Starts a gateway: `async with start(required_modules=[...]) as running`."""
 
     @asynccontextmanager
     async def starter(**settings):
-        document = document_of(tmp_path, backend.url, **settings)
+        document = document_of(database, backend.url, **settings)
         config = load_text(json.dumps(document), source="test", environ={}).config
         with structlog.testing.capture_logs() as log:
             async with running(config, structlog.get_logger()), operations(config, remark=log.append) as verbs:

@@ -57,6 +57,7 @@ async def test_a_message_id_of_any_length_is_echoed_and_one_that_can_not_be_writ
     ],
 )
 @pytest.mark.parametrize("path", ["/ocpi/versions", "/ocpi/2.2.1", "/ocpi/2.2.1/credentials", LOCATIONS])
+@pytest.mark.threat("H2", "H3")
 async def test_a_token_that_is_missing_malformed_or_unknown_is_answered_one_uniform_401(
     gateway, backend, partner, header, path
 ):

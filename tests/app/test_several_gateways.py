@@ -13,7 +13,7 @@ LOCATIONS = "/ocpi/2.2.1/sender/locations"
 
 
 @pytest.fixture
-def database(postgres):
+def shared(postgres):
     """A database of this test's own."""
     name = postgres.database()
     yield name
@@ -21,10 +21,10 @@ def database(postgres):
 
 
 @pytest.fixture
-async def gateways(start, postgres, database, backend):
+async def gateways(start, postgres, shared, backend):
     """Two gateways on that database."""
     backend.offer("/locations", [])
-    settings = {"database": postgres.url_of(database), "encryption_key": KEY}
+    settings = {"database": postgres.url_of(shared), "encryption_key": KEY}
     async with start(**settings) as one, start(**settings) as other:
         yield one, other
 
@@ -77,12 +77,12 @@ async def test_rp7_store_several_gateways_two_posts_with_one_token_a_to_both_end
 
 
 async def test_without_the_server_known_tokens_work_handshakes_are_3000_and_all_is_well_again_by_itself(
-    gateways, partner, postgres, database
+    gateways, partner, postgres, shared
 ):
     one, _ = gateways
     await partner.register(one.public_url, token_a=(await one.verbs.invite("partner")).invitation_token)
     assert await opens(partner, one) == 200
-    postgres.cut(database)
+    postgres.cut(shared)
 
     assert await opens(partner, one) == 200
     http_status, envelope = await partner.register(one.public_url, token_a=partner.token_c, method="PUT")
@@ -93,7 +93,7 @@ async def test_without_the_server_known_tokens_work_handshakes_are_3000_and_all_
         return (await readiness(one, partner))[0] == 503
 
     assert await until(is_red)
-    postgres.let_in(database)
+    postgres.let_in(shared)
 
     async def is_green():
         return (await readiness(one, partner))[0] == 200
@@ -105,9 +105,9 @@ async def test_without_the_server_known_tokens_work_handshakes_are_3000_and_all_
 
 @pytest.mark.ways("kill")
 async def test_store_stop_a_gateway_that_stops_amid_a_handshake_leaves_the_other_able_to_finish_it(
-    start, postgres, database, partner
+    start, postgres, shared, partner
 ):
-    settings = {"database": postgres.url_of(database), "encryption_key": KEY}
+    settings = {"database": postgres.url_of(shared), "encryption_key": KEY}
     settings["shutdown"] = {"drain_delay_seconds": 0, "grace_period_seconds": 0}
     async with start(**settings) as other:
         token_a = (await other.verbs.invite("partner")).invitation_token

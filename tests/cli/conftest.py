@@ -2,6 +2,7 @@
 
 import io
 import re
+import shutil
 from dataclasses import dataclass
 
 import pytest
@@ -72,10 +73,17 @@ def configured(folder, command):
 
 
 @pytest.fixture
-def prepared(configured):
-    """The same beside a database that exists."""
-    assert configured("migrate").exit_code == 0
+def migrated(configured, folder, _migrated):
+    """The same beside a database that is migrated and holds nothing."""
+    shutil.copy(_migrated, folder)
     return configured
+
+
+@pytest.fixture
+def prepared(migrated):
+    """The same with the keys of the database made."""
+    assert migrated("migrate").exit_code == 0
+    return migrated
 
 
 @pytest.fixture

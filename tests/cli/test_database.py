@@ -29,32 +29,32 @@ def test_audit_of_a_new_database_is_empty(configured):
     assert configured("audit").output == ""
 
 
-def test_audit_tells_who_did_what_when_in_order(configured):
-    configured("partner", "invite", "acme")
-    configured("partner", "revoke", "acme")
+def test_audit_tells_who_did_what_when_in_order(migrated):
+    migrated("partner", "invite", "acme")
+    migrated("partner", "revoke", "acme")
 
-    rows = json.loads(configured("audit", "--json").output)
+    rows = json.loads(migrated("audit", "--json").output)
     assert {row["actor"] for row in rows} == {"cli"}
     assert {row["partner"] for row in rows} == {"acme"}
     assert all(row["at"].endswith("Z") for row in rows)
     assert len(rows) == 2
 
-    lines = configured("audit").output.splitlines()
+    lines = migrated("audit").output.splitlines()
     assert lines[0].split() == ["AT", "ACTOR", "PARTNER", "ACTION", "DETAIL"]
     assert [line.split()[3] for line in lines[1:]] == [row["action"] for row in rows]
 
 
-def test_audit_of_one_partner_leaves_the_others_out(configured):
-    configured("partner", "invite", "acme")
-    configured("partner", "invite", "other")
+def test_audit_of_one_partner_leaves_the_others_out(migrated):
+    migrated("partner", "invite", "acme")
+    migrated("partner", "invite", "other")
 
-    rows = json.loads(configured("audit", "acme", "--json").output)
+    rows = json.loads(migrated("audit", "acme", "--json").output)
 
     assert [row["partner"] for row in rows] == ["acme"]
 
 
-def test_audit_of_a_partner_that_does_not_exist_fails(configured):
-    result = configured("audit", "nobody", "--json")
+def test_audit_of_a_partner_that_does_not_exist_fails(migrated):
+    result = migrated("audit", "nobody", "--json")
 
     assert (result.exit_code, result.output) == (1, "")
     assert "there is no partner 'nobody'" in result.errors
@@ -98,26 +98,26 @@ def test_an_interrupted_rotation_goes_on_with_the_keys_that_the_file_holds(prepa
     assert json.loads(again.output)["moved"] > 0
 
 
-def test_configured_keys_move_from_the_former_to_the_new_one(configured, folder):
-    old, new = (configured("key", "generate").output.strip() for _ in range(2))
+def test_configured_keys_move_from_the_former_to_the_new_one(migrated, folder):
+    old, new = (migrated("key", "generate").output.strip() for _ in range(2))
     plain = (folder / "config.yaml").read_text()
 
     def configure(*lines):
         (folder / "config.yaml").write_text(plain + "\n".join(lines) + "\n")
 
     configure(f"encryption_key: {old}")
-    assert configured("partner", "invite", "acme").exit_code == 0
+    assert migrated("partner", "invite", "acme").exit_code == 0
     configure(f"encryption_key: {new}")
-    refused = configured("partner", "show", "acme")
+    refused = migrated("partner", "show", "acme")
     assert refused.exit_code == 1
     assert refused.errors.count("failed:") == 1
     assert "former_encryption_keys" in refused.errors
 
     configure(f"encryption_key: {new}", f"former_encryption_keys: [{old}]")
-    assert "are needed no longer" in configured("key", "rotate").output
+    assert "are needed no longer" in migrated("key", "rotate").output
     configure(f"encryption_key: {new}")
-    assert configured("partner", "show", "acme").exit_code == 0
-    assert "is encrypted with the key" in configured("key", "rotate").output
+    assert migrated("partner", "show", "acme").exit_code == 0
+    assert "is encrypted with the key" in migrated("key", "rotate").output
 
 
 def test_the_audit_trail_is_verified_and_a_touched_one_fails(prepared, folder):

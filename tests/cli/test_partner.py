@@ -16,10 +16,10 @@ def document_of(result):
 
 
 @pytest.fixture
-def registered(configured, peer):
+def registered(migrated, peer):
     """The command, where acme (the peer) is registered."""
-    document_of(configured(*registering(peer), "--json"))
-    return configured
+    document_of(migrated(*registering(peer), "--json"))
+    return migrated
 
 
 def registering(peer):
@@ -38,8 +38,8 @@ def test_an_invitation_as_json_is_what_the_partner_needs(prepared):
     assert result.errors == ""
 
 
-def test_an_invitation_in_words_shows_the_whole_header_and_warns_apart_from_it(configured):
-    result = configured("partner", "invite", "acme")
+def test_an_invitation_in_words_shows_the_whole_header_and_warns_apart_from_it(migrated):
+    result = migrated("partner", "invite", "acme")
 
     invitation_token = TOKEN_PATTERN.search(result.output)[0]
     assert f"Authorization: Token {base64.b64encode(invitation_token.encode()).decode()}" in result.output
@@ -48,25 +48,25 @@ def test_an_invitation_in_words_shows_the_whole_header_and_warns_apart_from_it(c
     assert invitation_token not in result.errors
 
 
-def test_an_invitation_keeps_the_parties_and_hosts_it_was_made_for(configured):
+def test_an_invitation_keeps_the_parties_and_hosts_it_was_made_for(migrated):
     words = ("--party", "DE-ABC:emsp", "--party", "fr*xyz", "--host", "OCPI.partner.example", "--host", "10.1.2.3")
-    configured("partner", "invite", "acme", *words)
+    migrated("partner", "invite", "acme", *words)
 
-    shown = document_of(configured("partner", "show", "acme", "--json"))
+    shown = document_of(migrated("partner", "show", "acme", "--json"))
     assert shown["invited_parties"] == ["DE-ABC:EMSP", "FR-XYZ"]
     assert shown["invited_hosts"] == ["10.1.2.3", "ocpi.partner.example"]
-    assert "DE-ABC:EMSP, FR-XYZ" in configured("partner", "show", "acme").output
+    assert "DE-ABC:EMSP, FR-XYZ" in migrated("partner", "show", "acme").output
 
 
-def test_an_invitation_lives_as_long_as_was_asked_for(configured):
-    week = document_of(configured("partner", "invite", "acme", "--json"))["expires"]
-    hour = document_of(configured("partner", "invite", "acme", "--expires", "1h", "--json"))["expires"]
+def test_an_invitation_lives_as_long_as_was_asked_for(migrated):
+    week = document_of(migrated("partner", "invite", "acme", "--json"))["expires"]
+    hour = document_of(migrated("partner", "invite", "acme", "--expires", "1h", "--json"))["expires"]
 
     assert hour < week
 
 
-def test_a_partner_can_be_invited_again(configured):
-    first, second = (document_of(configured("partner", "invite", "acme", "--json"))["token_a"] for _ in range(2))
+def test_a_partner_can_be_invited_again(migrated):
+    first, second = (document_of(migrated("partner", "invite", "acme", "--json"))["token_a"] for _ in range(2))
 
     assert first != second
 
@@ -82,15 +82,15 @@ def test_a_partner_can_be_invited_again(configured):
         ("--expires", "0d", "longer than nothing"),
     ],
 )
-def test_an_option_of_invite_that_can_not_be_read_is_wrong_usage(configured, option, value, complaint):
-    result = configured("partner", "invite", "acme", option, value)
+def test_an_option_of_invite_that_can_not_be_read_is_wrong_usage(migrated, option, value, complaint):
+    result = migrated("partner", "invite", "acme", option, value)
 
     assert result.exit_code == 2
     assert complaint in result.complaint
 
 
-def test_a_name_that_a_partner_can_not_have_is_refused(configured):
-    result = configured("partner", "invite", "not/a/name", "--json")
+def test_a_name_that_a_partner_can_not_have_is_refused(migrated):
+    result = migrated("partner", "invite", "not/a/name", "--json")
 
     assert (result.exit_code, result.output) == (2, "")
     assert "can't be a partner's name" in result.errors
@@ -117,42 +117,42 @@ def test_registering_as_json_prints_the_steps_on_standard_error(prepared, peer):
     assert len(result.errors.splitlines()) == 3
 
 
-def test_token_a_can_come_from_standard_input(configured, peer):
+def test_token_a_can_come_from_standard_input(migrated, peer):
     words = ("partner", "register", "acme", "--versions-url", peer.versions_url, "--token-a", "-", "--json")
 
-    assert document_of(configured(*words, stdin=f"{INVITATION_TOKEN}\n"))["state"] == "REGISTERED"
+    assert document_of(migrated(*words, stdin=f"{INVITATION_TOKEN}\n"))["state"] == "REGISTERED"
 
 
-def test_standard_input_can_not_hold_configuration_and_token_a(configured, peer):
+def test_standard_input_can_not_hold_configuration_and_token_a(migrated, peer):
     words = ("-c", "-", "partner", "register", "acme", "--versions-url", peer.versions_url, "--token-a", "-")
 
-    result = configured(*words, stdin="token")
+    result = migrated(*words, stdin="token")
 
     assert result.exit_code == 2
     assert "holds the configuration already" in result.complaint
 
 
 @pytest.mark.parametrize("option", [("--versions-url", "https://partner.example/versions"), ("--token-a", "abc")])
-def test_registering_needs_both_options_or_none(configured, option):
-    result = configured("partner", "register", "acme", *option)
+def test_registering_needs_both_options_or_none(migrated, option):
+    result = migrated("partner", "register", "acme", *option)
 
     assert result.exit_code == 2
     assert "give both, or none to resume" in result.complaint
 
 
 @pytest.mark.parametrize(("url", "token_a"), [("not a url", "abc"), ("https://partner.example/v", "with blanks in it")])
-def test_an_option_of_register_that_can_not_be_read_is_wrong_usage(configured, url, token_a):
-    result = configured("partner", "register", "acme", "--versions-url", url, "--token-a", token_a)
+def test_an_option_of_register_that_can_not_be_read_is_wrong_usage(migrated, url, token_a):
+    result = migrated("partner", "register", "acme", "--versions-url", url, "--token-a", token_a)
 
     assert result.exit_code == 2
     assert "with blanks in it" not in result.complaint
 
 
-def test_a_failed_registration_says_why_and_whose_fault_and_can_be_resumed(configured, peer):
+def test_a_failed_registration_says_why_and_whose_fault_and_can_be_resumed(migrated, peer):
     peer.is_broken = True
-    failed = configured(*registering(peer), "--json")
+    failed = migrated(*registering(peer), "--json")
     peer.is_broken = False
-    resumed = configured("partner", "register", "acme", "--json")
+    resumed = migrated("partner", "register", "acme", "--json")
 
     assert (failed.exit_code, failed.output) == (1, "")
     assert "HTTP 500" in failed.errors
@@ -160,20 +160,20 @@ def test_a_failed_registration_says_why_and_whose_fault_and_can_be_resumed(confi
     assert document_of(resumed)["state"] == "REGISTERED"
 
 
-def test_a_partner_that_can_not_be_reached_is_its_own_fault(configured):
+def test_a_partner_that_can_not_be_reached_is_its_own_fault(migrated):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/versions"
 
-    result = configured("partner", "register", "acme", "--versions-url", url, "--token-a", "abc")
+    result = migrated("partner", "register", "acme", "--versions-url", url, "--token-a", "abc")
 
     assert result.exit_code == 1
     assert "fault: partner" in result.errors
 
 
-def test_there_is_nothing_to_resume_with_a_partner_that_never_began(configured):
-    configured("partner", "invite", "acme")
+def test_there_is_nothing_to_resume_with_a_partner_that_never_began(migrated):
+    migrated("partner", "invite", "acme")
 
-    result = configured("partner", "register", "acme")
+    result = migrated("partner", "register", "acme")
 
     assert result.exit_code == 1
     assert "what to do: " in result.errors
@@ -188,9 +188,9 @@ def test_list_is_an_array_of_what_show_prints(registered):
     assert listed == [document_of(registered("partner", "show", one["name"], "--json")) for one in listed]
 
 
-def test_an_empty_list_is_an_empty_array(configured):
-    assert document_of(configured("partner", "list", "--json")) == []
-    assert configured("partner", "list").output == ""
+def test_an_empty_list_is_an_empty_array(migrated):
+    assert document_of(migrated("partner", "list", "--json")) == []
+    assert migrated("partner", "list").output == ""
 
 
 def test_list_in_words_has_one_line_for_each_partner(registered):
@@ -265,8 +265,8 @@ def test_revoke_drops_the_tokens_and_tells_nobody(registered, peer):
 
 
 @pytest.mark.parametrize("verb", ["show", "suspend", "resume", "rotate", "unregister", "revoke", "register"])
-def test_a_verb_on_a_partner_that_does_not_exist_fails_and_says_where_to_look(configured, verb):
-    result = configured("partner", verb, "nobody")
+def test_a_verb_on_a_partner_that_does_not_exist_fails_and_says_where_to_look(migrated, verb):
+    result = migrated("partner", verb, "nobody")
 
     assert result.exit_code == 1
     assert "there is no partner 'nobody'" in result.errors
@@ -274,10 +274,10 @@ def test_a_verb_on_a_partner_that_does_not_exist_fails_and_says_where_to_look(co
     assert "partner list" in result.errors
 
 
-def test_a_token_that_was_pasted_as_a_name_is_not_repeated(configured):
-    invitation_token = document_of(configured("partner", "invite", "acme", "--json"))["token_a"]
+def test_a_token_that_was_pasted_as_a_name_is_not_repeated(migrated):
+    invitation_token = document_of(migrated("partner", "invite", "acme", "--json"))["token_a"]
 
-    result = configured("partner", "show", invitation_token)
+    result = migrated("partner", "show", invitation_token)
 
     assert result.exit_code == 1
     assert invitation_token not in result.errors
@@ -285,14 +285,14 @@ def test_a_token_that_was_pasted_as_a_name_is_not_repeated(configured):
 
 
 @pytest.mark.parametrize("as_json", [(), ("--json",)])
-def test_no_token_is_ever_shown_but_that_of_an_invitation(configured, peer, as_json):
+def test_no_token_is_ever_shown_but_that_of_an_invitation(migrated, peer, as_json):
     peer.is_broken = True
-    results = [configured(*registering(peer), *as_json)]
+    results = [migrated(*registering(peer), *as_json)]
     peer.is_broken = False
-    results += [configured("partner", "register", "acme", *as_json)]
+    results += [migrated("partner", "register", "acme", *as_json)]
     verbs = ("show", "rotate", "suspend", "resume", "unregister", "revoke")
-    results += [configured("partner", verb, "acme", *as_json) for verb in verbs]
-    results += [configured("partner", "list", *as_json), configured("audit", *as_json)]
+    results += [migrated("partner", verb, "acme", *as_json) for verb in verbs]
+    results += [migrated("partner", "list", *as_json), migrated("audit", *as_json)]
 
     shown = "".join(result.output + result.errors for result in results)
     assert len(peer.secrets) >= 8
@@ -305,24 +305,24 @@ def importing(peer, *, outbound="the-live-token-of-the-peer", inbound="our-live-
     return (*words, "--outbound-token", outbound, "--inbound-token", inbound, "--json")
 
 
-def test_a_live_registration_is_imported_without_a_post(configured, peer):
-    document = document_of(configured(*importing(peer), "--party", "DE-ABC:EMSP"))
+def test_a_live_registration_is_imported_without_a_post(migrated, peer):
+    document = document_of(migrated(*importing(peer), "--party", "DE-ABC:EMSP"))
 
     assert (document["name"], document["state"], document["parties"]) == ("acme", "REGISTERED", ["DE-ABC"])
     assert {method for method, _ in peer.requests} == {"GET"}
 
 
-def test_both_tokens_of_an_import_can_come_from_standard_input(configured, peer):
+def test_both_tokens_of_an_import_can_come_from_standard_input(migrated, peer):
     words = importing(peer, outbound="-", inbound="-")
 
-    result = configured(*words, "--party", "DE-ABC:EMSP", stdin="their-live-token\nour-live-token\n")
+    result = migrated(*words, "--party", "DE-ABC:EMSP", stdin="their-live-token\nour-live-token\n")
 
     assert document_of(result)["state"] == "REGISTERED"
     assert "live-token" not in result.output + result.errors
 
 
-def test_a_party_to_import_needs_its_role(configured, peer):
-    result = configured(*importing(peer), "--party", "DE-ABC")
+def test_a_party_to_import_needs_its_role(migrated, peer):
+    result = migrated(*importing(peer), "--party", "DE-ABC")
 
     assert result.exit_code == 2
     assert "needs its role" in result.complaint

@@ -66,6 +66,13 @@ def test_a_key_with_a_passphrase_is_a_problem_and_nobody_is_asked_for_it(minimal
     assert len(problems(minimal + tls(certificate, locked))) == 1
 
 
+def test_the_authorities_of_client_certificates_must_be_there_too(minimal, certificate, tmp_path):
+    served = tls(certificate, certificate.with_name("key.pem"))
+
+    (problem,) = problems(f"{minimal}{served}      client_ca: {tmp_path}/absent\n")
+    assert "listen.public.tls.client_ca: the file" in problem
+
+
 def test_a_ca_file_must_be_there_and_hold_certificates(minimal, certificate, tmp_path):
     (tmp_path / "empty.pem").touch()
     assert problems(minimal + f"outbound: {{ca_file: {certificate}}}\n") == []

@@ -48,10 +48,12 @@ def test_the_commented_keys_show_the_true_defaults():
 
 
 @pytest.mark.parametrize("key", [key.path for key in keys() if "<" not in key.path and "[]" not in key.path])
-def test_the_example_names_every_key_that_is_no_file_of_the_operators(key):
-    optional_files = {"listen.public.tls", "listen.public.tls.certificate", "listen.public.tls.key", "outbound.ca_file"}
+def test_the_example_names_every_key_that_holds_neither_files_nor_addresses_of_the_operators(key):
+    of_the_operator = {"outbound.ca_file", "listen.public.trusted_proxies", "listen.public.tls"}
+    of_the_operator |= {f"listen.public.tls.{each}" for each in ("certificate", "key", "client_ca")}
+    of_the_operator |= {"listen.public.tls.client_certificates"}
     place = load_text(UNCOMMENTED, source="example", environ={}).locator.positions
-    assert (tuple(key.split(".")) in place) is (key not in optional_files)
+    assert (tuple(key.split(".")) in place) is (key not in of_the_operator)
 
 
 def test_the_partner_and_egress_samples_in_the_comments_are_valid():

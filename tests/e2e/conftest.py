@@ -1,6 +1,7 @@
 """Fixtures of the end-to-end tests."""
 
 import base64
+import shutil
 import ssl
 import sys
 
@@ -9,6 +10,7 @@ import pytest
 
 from tests.e2e.foreign import ForeignPeers, make_authority
 from tests.e2e.make_peers import FIRST_PYTHON_WITHOUT_PEERS
+from tests.e2e.nursery import Nursery
 from tests.e2e.rig import Backend, Gateway
 
 
@@ -35,12 +37,31 @@ async def backend():
         yield legacy
 
 
+@pytest.fixture(scope="session")
+def nursery():
+    """Starts processes of gateways in a tenth of the time."""
+    with Nursery() as running:
+        yield running
+
+
 @pytest.fixture
-async def gateway(tmp_path, backend, authority):
-    """A running gateway ahead of `backend`, with an empty database; it is NL-EXA, a CPO."""
-    folder = tmp_path / "gateway"
-    folder.mkdir()
-    async with Gateway(folder=folder, backend_url=backend.url, outbound={"ca_file": str(authority[1])}) as running:
+def make_gateway(tmp_path, nursery, _migrated):
+    """Makes a gateway in a folder of that name with an empty database that is migrated already."""
+
+    def make(name, **options):
+        folder = tmp_path / name
+        folder.mkdir()
+        shutil.copy(_migrated, folder)
+        return Gateway(folder=folder, nursery=nursery, **options)
+
+    return make
+
+
+@pytest.fixture
+async def gateway(make_gateway, backend, authority):
+    """A running gateway ahead of `backend`; it is NL-EXA, a CPO."""
+    options = {"backend_url": backend.url, "outbound": {"ca_file": str(authority[1])}}
+    async with make_gateway("gateway", **options) as running:
         yield running
 
 

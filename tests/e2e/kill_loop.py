@@ -36,7 +36,7 @@ from gateway.ocpi.vocabulary import PartnerState, TokenKind, TokenState
 from gateway.store.notes import UnknownPartnerError
 from tests.e2e.counterpart import Counterpart, LostError
 from tests.e2e.nursery import Nursery
-from tests.e2e.rig import Backend, CommandResult, Gateway
+from tests.e2e.rig import Backend, Gateway
 
 _PARTNERS = 6
 _SETTLE_SECONDS = 15
@@ -54,11 +54,6 @@ _THEY_BEGIN = 0.4
 class KillableGateway(Gateway):
     """The gateway as processes that can be killed: its server, and verbs of its command line."""
 
-    def __init__(self, *, nursery, **options):
-        super().__init__(**options)
-        self._nursery = nursery
-        self._verbs = 0
-
     async def kill(self):
         """SIGKILL the server; whether it was alive."""
         self._process.kill()
@@ -70,45 +65,9 @@ class KillableGateway(Gateway):
             await self._launch()
             assert await self._becomes_ready(), self._read_log()
 
-    async def begin(self, *words):
-        """Start a verb of the command line."""
-        self._verbs += 1
-        output = self._folder / f"verb-{self._verbs}.log"
-        return Verb(words, output, await self._start(output, *words))
-
-    async def run(self, *words):
-        """Run a verb to its end; what it wrote is all `output`."""
-        verb = await self.begin(*words)
-        return CommandResult(await verb.ended(), verb.output, "")
-
-    async def _launch(self):
-        self._file.write_text(json.dumps(self.configuration))
-        self._process = await self._start(self._log, "run")
-
-    async def _start(self, output, *words):
-        arguments = ["-c", str(self._file), *words]
-        return await self._nursery.start("gateway.cli:main", arguments, folder=self._folder, log=output)
-
-
-class Verb:
-    """A verb of the command line as a process."""
-
-    def __init__(self, words, output, process):
-        self.words, self._output, self._process = words, output, process
-
-    @property
-    def output(self):
-        """What it wrote so far."""
-        return self._output.read_text(errors="replace") if self._output.exists() else ""
-
-    async def ended(self):
-        """Its exit code."""
-        return await self._process.wait()
-
-    async def kill(self):
-        """SIGKILL it; whether it was alive."""
-        self._process.kill()
-        return await self.ended() == -signal.SIGKILL
+    def files(self):
+        """What it and its verbs wrote."""
+        return [*super().files(), *(self._folder / "verbs").glob("*")]
 
 
 @dataclass
@@ -250,8 +209,9 @@ class Loop:
             if await process.kill():
                 self.kills["verb", link.action] += 1
                 link.tell("verb killed after", peer.calls - calls, "calls of", link.action)
-        link.done = await process.ended() == 0
-        link.tell(link.action, "->", await process.ended(), process.output[-400:])
+        result = await process.result()
+        link.done = result.exit_code == 0
+        link.tell(link.action, "->", result.exit_code, (result.output + result.errors)[-400:])
 
     def _words(self, link):
         name, peer = link.peer.name, link.peer
@@ -360,8 +320,8 @@ class Loop:
     async def _do(self, link, *words):
         """A verb that nobody kills; gives whether it succeeded."""
         result = await self.gateway.run(*words)
-        link.tell(" ".join(words[:3]), "->", result.exit_code, result.output[-600:])
-        if result.exit_code and "already under way" in result.output:
+        link.tell(" ".join(words[:3]), "->", result.exit_code, (result.output + result.errors)[-600:])
+        if result.exit_code and "already under way" in result.errors:
             await asyncio.sleep(0.2)
 
     async def _by_upkeep(self, link, reached):
@@ -457,7 +417,7 @@ async def rigged(folder, seed):
         backend = await stack.enter_async_context(Backend())
         backend.offer("/locations", [])
         gateway = KillableGateway(
-            nursery=await stack.enter_async_context(Nursery()),
+            nursery=stack.enter_context(Nursery()),
             folder=folder,
             backend_url=backend.url,
             limits={"unknown_token_refreshes_per_second": 1000},

@@ -26,6 +26,8 @@ FIRST_PYTHON_WITHOUT_PEERS = (3, 14)
 _SOURCES = Path(__file__).parent / "peers"
 _ENVIRONMENTS = Path(__file__).parents[2] / ".peers"
 _STAMP = "made-from"
+#: As it was found: among tests this machine's certificate authorities are left out of it, which pip may need.
+_ENVIRONMENT = dict(os.environ)
 
 
 class PeerEnvironmentError(Exception):
@@ -59,7 +61,7 @@ def _make(name, environment, recipe):
 
 
 def _command(name, *words):
-    finished = subprocess.run(words, capture_output=True, text=True, check=False)
+    finished = subprocess.run(words, capture_output=True, text=True, check=False, env=_ENVIRONMENT)
     if finished.returncode:
         said = (finished.stdout + finished.stderr)[-2000:].strip()
         command = " ".join(map(str, words))

@@ -12,6 +12,7 @@ import os
 import selectors
 import signal
 import socket
+import subprocess
 import sys
 import traceback
 
@@ -19,7 +20,7 @@ _IMPORTED = ("gateway.cli", "gateway.app.server", "gateway.app.verbs", "gateway.
 
 
 class Nursery:
-    """Starts such processes.
+    """Starts such processes while a `with` block runs, from any event loop.
 
     Args:
         further: modules to import beside the gateway's.
@@ -27,45 +28,36 @@ class Nursery:
 
     def __init__(self, *further):
         self._further = further
-        self._children = {}
 
-    async def __aenter__(self):
-        self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.e2e.nursery", *_IMPORTED, *self._further),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            env=os.environ | {"PYTHONUNBUFFERED": "1"},
-        )
-        self._births = asyncio.Queue()
-        self._reading = asyncio.ensure_future(self._read())
+    def __enter__(self):
+        self._orders, theirs = socket.socketpair()
+        words = (sys.executable, "-m", "tests.e2e.nursery", *_IMPORTED, *self._further)
+        self._process = subprocess.Popen(words, stdin=theirs, env=os.environ | {"PYTHONUNBUFFERED": "1"})
+        theirs.close()
         return self
 
-    async def __aexit__(self, *failure):
-        for child in self._children.values():
-            child.kill()
-        self._process.stdin.close()
-        await self._process.wait()
-        await self._reading
+    def __exit__(self, *failure):
+        """What it bore ends with it."""
+        self._orders.close()
+        self._process.wait()
 
-    async def start(self, function, *arguments, folder, log):
+    async def start(self, function, *arguments, folder, output, errors):
         """Start one.
 
         Args:
-            log: the file that its output is added to.
+            output, errors: the files at whose end it writes.
         """
-        order = {"function": function, "arguments": arguments, "folder": str(folder), "log": str(log)}
-        self._process.stdin.write(json.dumps(order).encode() + b"\n")
-        return await self._births.get()
-
-    async def _read(self):
-        """Births come in the order of the orders."""
-        async for line in self._process.stdout:
-            told = json.loads(line)
-            if "code" in told:
-                self._children.pop(told["pid"]).end(told["code"])
-            else:
-                child = self._children[told["pid"]] = Child(told["pid"])
-                self._births.put_nowait(child)
+        order = {"function": function, "arguments": arguments, "folder": str(folder)}
+        told, telling = os.pipe()
+        with output.open("ab") as written, errors.open("ab") as complained:
+            given = [telling, written.fileno(), complained.fileno()]
+            socket.send_fds(self._orders, [json.dumps(order).encode()], given)
+        os.close(telling)
+        news = asyncio.StreamReader()
+        await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(news), os.fdopen(told, "rb")
+        )
+        return Child(int(await news.readline()), news)
 
 
 class Child:
@@ -75,16 +67,13 @@ class Child:
         returncode: None while it lives.
     """
 
-    def __init__(self, pid):
+    def __init__(self, pid, news):
         self.pid = pid
-        self._code = asyncio.get_running_loop().create_future()
-
-    @property
-    def returncode(self):
-        return self._code.result() if self._code.done() else None
+        self.returncode = None
+        self._ending = asyncio.ensure_future(self._end(news))
 
     async def wait(self):
-        return await asyncio.shield(self._code)
+        return await asyncio.shield(self._ending)
 
     def send_signal(self, number):
         if self.returncode is None:
@@ -94,47 +83,51 @@ class Child:
     def kill(self):
         self.send_signal(signal.SIGKILL)
 
-    def end(self, code):
-        """It ended, as its parent says."""
-        self._code.set_result(code)
+    async def _end(self, news):
+        self.returncode = int(await news.read())
+        return self.returncode
 
 
 def _serve():
-    """Fork at each line of standard input, and tell of births and deaths on standard output."""
+    """Fork at each order that comes with its descriptors; when nobody can order any more, end all that live."""
     for name in sys.argv[1:]:
         importlib.import_module(name)
+    living = {}
     woken, waker = socket.socketpair()
     waker.setblocking(False)
     signal.set_wakeup_fd(waker.fileno())
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    orders = b""
-    with selectors.DefaultSelector() as selector:
-        selector.register(0, selectors.EVENT_READ)
+    with socket.socket(fileno=0) as orders, selectors.DefaultSelector() as selector:
+        selector.register(orders, selectors.EVENT_READ)
         selector.register(woken, selectors.EVENT_READ)
         while True:
             ready = [key.fileobj for key, _ in selector.select()]
             if woken in ready:
                 woken.recv(4096)
-                _bury()
-            if 0 in ready:
-                read = os.read(0, 65536)
-                if not read:
-                    return
-                *lines, orders = (orders + read).split(b"\n")
-                for line in lines:
-                    _bear(json.loads(line))
+                _bury(living)
+            if orders in ready:
+                # One order at a time: the kernel lets no read go past a message with descriptors.
+                order, given, _, _ = socket.recv_fds(orders, 65536, 3)
+                if not order:
+                    break
+                _bear(living, json.loads(order), *given)
+    for pid in living:
+        os.kill(pid, signal.SIGKILL)
 
 
-def _bear(order):
+def _bear(living, order, telling, output, errors):
     pid = os.fork()
     if pid:
-        _tell(pid=pid)
+        living[pid] = os.fdopen(telling, "w")
+        _tell(living[pid], pid)
+        os.close(output)
+        os.close(errors)
         return
     code = 1
     try:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        code = _live(order)
+        code = _live(order, output, errors)
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except BaseException:  # noqa: BLE001 - the last stop
@@ -145,33 +138,30 @@ def _bear(order):
         os._exit(code)
 
 
-def _live(order):
+def _live(order, output, errors):
+    os.dup2(output, 1)
+    os.dup2(errors, 2)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.closerange(3, 256)
-    for number, path, flags in (
-        (0, os.devnull, os.O_RDONLY),
-        (1, order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND),
-    ):
-        opened = os.open(path, flags, 0o600)
-        os.dup2(opened, number)
-        os.close(opened)
-    os.dup2(1, 2)
     os.chdir(order["folder"])
     module, function = order["function"].split(":")
     return getattr(importlib.import_module(module), function)(*order["arguments"]) or 0
 
 
-def _bury():
+def _bury(living):
     with contextlib.suppress(ChildProcessError):
         while True:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if not pid:
                 return
-            _tell(pid=pid, code=os.waitstatus_to_exitcode(status))
+            with living.pop(pid) as told:
+                _tell(told, os.waitstatus_to_exitcode(status))
 
 
-def _tell(**document):
-    sys.stdout.write(json.dumps(document) + "\n")
-    sys.stdout.flush()
+def _tell(told, number):
+    with contextlib.suppress(BrokenPipeError):  # whoever wanted to know has gone
+        told.write(f"{number}\n")
+        told.flush()
 
 
 if __name__ == "__main__":

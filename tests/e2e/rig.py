@@ -6,6 +6,7 @@ Whatever is waited for is waited for by its sign, with a deadline: readiness on 
 """
 
 import asyncio
+import itertools
 import json
 import os
 import signal
@@ -172,6 +173,32 @@ class CommandFailedError(AssertionError):
     """A verb that was to succeed did not."""
 
 
+class Verb:
+    """A verb of the command line as a process.
+
+    Attributes:
+        words: what was called.
+        output, errors: the files that it writes to.
+    """
+
+    def __init__(self, words, process, *, output, errors):
+        self.words, self._process, self.output, self.errors = words, process, output, errors
+
+    async def result(self):
+        """How it ended, once it has."""
+        exit_code = await self._process.wait()
+        return CommandResult(exit_code, self.output.read_text(), self.errors.read_text())
+
+    def send_signal(self, number):
+        """Send it a signal."""
+        self._process.send_signal(number)
+
+    async def kill(self):
+        """SIGKILL it; whether it was alive."""
+        self._process.kill()
+        return await self._process.wait() == -signal.SIGKILL
+
+
 class Gateway:
     """The gateway in a folder of its own: configuration, database, log; started and stopped as a process.
 
@@ -179,9 +206,15 @@ class Gateway:
         public_url, private_url, status_url: of its listeners, from the first start on.
     """
 
-    def __init__(self, *, folder, backend_url, **settings):
-        """`settings` are top-level keys of the configuration that replace the ones below."""
+    def __init__(self, *, folder, backend_url, nursery=None, **settings):
+        """`settings` are top-level keys of the configuration that replace the ones below.
+
+        Args:
+            nursery: where its processes are started; without one each is a Python of its own, which takes a second.
+        """
         self._folder = folder
+        self._nursery = nursery
+        self._verbs = itertools.count(1)
         self._settings = settings
         self._backend_url = backend_url
         self._process = None
@@ -272,25 +305,21 @@ class Gateway:
         return [file for file in self._folder.iterdir() if file.is_file() and file != self._file]
 
     async def begin(self, *words):
-        """Begin a verb of the command line beside the running server; gives its process."""
-        return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "gateway", "-c", str(self._file), *words),
-            cwd=self._folder,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
+        """Begin a verb of the command line beside the running server."""
+        folder = self._folder / "verbs"
+        folder.mkdir(exist_ok=True)
+        number = next(self._verbs)
+        files = {"output": folder / f"{number}.output", "errors": folder / f"{number}.errors"}
+        return Verb(words, await self._start(*words, **files), **files)
 
     async def run(self, *words):
         """Run a verb of the command line beside the running server, whatever comes of it."""
-        process = await self.begin(*words)
+        verb = await self.begin(*words)
         try:
-            output, errors = await asyncio.wait_for(process.communicate(), timeout=_COMMAND_SECONDS)
+            return await asyncio.wait_for(verb.result(), timeout=_COMMAND_SECONDS)
         except TimeoutError:
-            process.kill()
-            await process.wait()
+            await verb.kill()
             raise CommandFailedError(f"`{' '.join(words)}` did not end within {_COMMAND_SECONDS} s") from None
-        return CommandResult(process.returncode, output.decode(), errors.decode())
 
     async def do(self, *words):
         """Run a verb that must succeed; gives what it wrote to standard output."""
@@ -363,13 +392,20 @@ class Gateway:
     async def _launch(self):
         # JSON is YAML.
         self._file.write_text(json.dumps(self.configuration, indent=2))
-        with self._log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "gateway", "-c", str(self._file), "run"),
+        self._process = await self._start("run", output=self._log, errors=self._log)
+
+    async def _start(self, *words, output, errors):
+        words = ("-c", str(self._file), *words)
+        if self._nursery is not None:
+            files = {"output": output, "errors": errors}
+            return await self._nursery.start("gateway.cli:main", words, folder=self._folder, **files)
+        with output.open("ab") as written, errors.open("ab") as complained:
+            return await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "gateway", *words),
                 cwd=self._folder,
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=asyncio.subprocess.STDOUT,
+                stdout=written,
+                stderr=complained,
                 env=os.environ | {"PYTHONUNBUFFERED": "1"},
             )
 

@@ -73,11 +73,10 @@ async def test_rp1_ru3_store_stop_amid_a_handshake_leaves_nothing_and_the_retry_
 @pytest.mark.ways("kill")
 async def test_sp1_store_stop_of_a_command_that_registers_leaves_it_to_be_resumed(gateway, partner, how):
     words = ("--versions-url", partner.versions_url, "--token-a", "token-a-of-the-platform")
-    process = await gateway.begin("partner", "register", "partner", *words)
+    verb = await gateway.begin("partner", "register", "partner", *words)
     await partner.hold.reached.wait()
-    process.send_signal(how)
-    await process.communicate()
-    assert process.returncode != 0
+    verb.send_signal(how)
+    assert (await verb.result()).exit_code != 0
     partner.hold.release.set()
     partner.hold = None
     assert (await gateway.show("partner"))["state"] == "REGISTERING"

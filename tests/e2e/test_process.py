@@ -187,6 +187,7 @@ async def test_a_second_registration_with_one_invitation_is_answered_409_while_t
     assert (await gateway.show("partner"))["state"] == "REGISTERED"
 
 
+@pytest.mark.threat("S1", "S4")
 async def test_nothing_secret_is_in_the_log_the_metrics_or_the_database(gateway, backend, registered):
     backend.offer("/locations", [])
     url = f"{gateway.public_url}/ocpi/2.2.1/sender/locations"

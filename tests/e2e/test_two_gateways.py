@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.e2e import samples
-from tests.e2e.rig import Backend, Gateway, eventually
+from tests.e2e.rig import Backend, eventually
 
 pytestmark = pytest.mark.e2e
 
@@ -31,10 +31,8 @@ async def emsp_backend():
 
 
 @pytest.fixture
-async def emsp(tmp_path, emsp_backend):
+async def emsp(make_gateway, emsp_backend):
     """A second gateway, ahead of an eMSP's system: it is DE-ABC and AT-ABC."""
-    folder = tmp_path / "emsp"
-    folder.mkdir()
     backend = {
         "url": emsp_backend.url,
         "authorization": "Token legacy-authorization-of-the-tests",
@@ -46,7 +44,7 @@ async def emsp(tmp_path, emsp_backend):
             "commands": {"role": "SENDER"},
         },
     }
-    async with Gateway(folder=folder, backend_url=emsp_backend.url, backend=backend, **EMSP) as running:
+    async with make_gateway("emsp", backend_url=emsp_backend.url, backend=backend, **EMSP) as running:
         yield running
 
 

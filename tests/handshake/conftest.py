@@ -12,8 +12,8 @@ from tests.handshake.rig import Gateway, Platform
 
 
 @pytest.fixture
-def reachable(_migrated):
-    """The path of a database that an ordinary user can reach too; for tests of disks that can only be read."""
+def database(_migrated):
+    """The path of a database that an ordinary user can reach too: some tests make its disk read-only."""
     with disk.open_folder() as folder:
         yield shutil.copy(_migrated, folder / "gateway.db")
 

@@ -7,11 +7,12 @@ import pytest
 from gateway.ocpi.errors import OperatorError
 from gateway.ocpi.flow import FetchCause, FetchFailedError, HandshakeError
 from gateway.ocpi.party import Party
-from gateway.ocpi.vocabulary import PartnerState, TokenForm
+from gateway.ocpi.vocabulary import TokenForm
 from gateway.store.claims import UnderWayError
+from tests.handshake.fates import POST, S
+from tests.handshake.partners import THEIRS
 from tests.handshake.rig import codes, lost, reply, token_in, unreachable
 from tests.ocpi.dialogue import (
-    CREDENTIALS_URL,
     DETAILS_URL,
     INVITATION_TOKEN,
     OUTBOUND_TOKEN,
@@ -23,10 +24,6 @@ from tests.ocpi.dialogue import (
     versions,
     written,
 )
-
-POST = ("POST", CREDENTIALS_URL)
-THEIRS = credentials()
-S = PartnerState
 
 
 async def register(gateway):

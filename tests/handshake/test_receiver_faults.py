@@ -15,11 +15,6 @@ unanswered = pytest.mark.parametrize("how", [asyncio.CancelledError(), lost()], 
 each_call_back = pytest.mark.parametrize("url", [VERSIONS_URL, DETAILS_URL], ids=["versions", "details"])
 
 
-@pytest.fixture
-def database(reachable):
-    return reachable
-
-
 async def loses(gateway, how, *request):
     """Let an answer get lost; gives what it was."""
     gateway.loses_answers = how

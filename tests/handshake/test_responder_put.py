@@ -69,6 +69,7 @@ class TestPutFaults:
         assert not await gateway.restarted().opens(former)
 
     @pytest.mark.ways("error")
+    @pytest.mark.threat("S5")
     async def test_ru6_another_origin_is_refused_and_audited(self, gateway, platform):
         token = await registered(gateway)
         before, sent = await everything(gateway), len(platform.requests)

@@ -5,27 +5,13 @@ from contextlib import ExitStack
 import pytest
 
 from gateway.ocpi.flow import FetchCause
-from gateway.ocpi.vocabulary import PartnerState
 from gateway.store.engine import StoreUnavailableError
 from gateway.store.notes import UnknownPartnerError
 from tests.disk import failing_disks
-from tests.handshake.fates import each_crash, each_fate, each_unusable, fails, one_token
+from tests.handshake.fates import DISCOVERY, POST, S, each_crash, each_fate, each_unusable, fails, one_token, register
+from tests.handshake.partners import THEIRS
 from tests.handshake.rig import codes, lost, reply, unreachable
-from tests.ocpi.dialogue import (
-    CREDENTIALS_URL,
-    DETAILS_URL,
-    INVITATION_TOKEN,
-    NEXT_OUTBOUND_TOKEN,
-    OUTBOUND_TOKEN,
-    VERSIONS_URL,
-    credentials,
-    envelope,
-)
-
-POST, PUT, DELETE = ("POST", CREDENTIALS_URL), ("PUT", CREDENTIALS_URL), ("DELETE", CREDENTIALS_URL)
-DISCOVERY = ("GET", VERSIONS_URL), ("GET", DETAILS_URL)
-THEIRS, THEIR_NEXT = credentials(), credentials(NEXT_OUTBOUND_TOKEN)
-S = PartnerState
+from tests.ocpi.dialogue import OUTBOUND_TOKEN, envelope
 
 BROKEN = {
     "redirect": reply(b"", 302, location="https://other.example.com/"),
@@ -34,15 +20,6 @@ BROKEN = {
     "slow drip": lost(FetchCause.TIMEOUT),
     "malformed": lost(FetchCause.MALFORMED),
 }
-
-
-@pytest.fixture
-def database(reachable):
-    return reachable
-
-
-def register(gateway):
-    return gateway.register("acme", INVITATION_TOKEN)
 
 
 class TestPost:

@@ -6,36 +6,24 @@ from contextlib import ExitStack
 import pytest
 
 from gateway.ocpi.flow import HandshakeError
-from gateway.ocpi.vocabulary import PartnerState
 from gateway.store.engine import StoreUnavailableError
 from tests.disk import failing_disks
-from tests.handshake.fates import each_crash, each_fate, each_unusable, fails, one_token
+from tests.handshake.fates import (
+    DELETE,
+    DISCOVERY,
+    PUT,
+    S,
+    each_crash,
+    each_fate,
+    each_unusable,
+    fails,
+    one_token,
+    register,
+)
+from tests.handshake.partners import THEIR_NEXT
 from tests.handshake.rig import lost, reply, unreachable
 from tests.handshake.test_upkeep import Caretaker
-from tests.ocpi.dialogue import (
-    CREDENTIALS_URL,
-    DETAILS_URL,
-    INVITATION_TOKEN,
-    NEXT_OUTBOUND_TOKEN,
-    OUTBOUND_TOKEN,
-    VERSIONS_URL,
-    credentials,
-    envelope,
-)
-
-POST, PUT, DELETE = ("POST", CREDENTIALS_URL), ("PUT", CREDENTIALS_URL), ("DELETE", CREDENTIALS_URL)
-DISCOVERY = ("GET", VERSIONS_URL), ("GET", DETAILS_URL)
-THEIRS, THEIR_NEXT = credentials(), credentials(NEXT_OUTBOUND_TOKEN)
-S = PartnerState
-
-
-@pytest.fixture
-def database(reachable):
-    return reachable
-
-
-def register(gateway):
-    return gateway.register("acme", INVITATION_TOKEN)
+from tests.ocpi.dialogue import NEXT_OUTBOUND_TOKEN, OUTBOUND_TOKEN, envelope
 
 
 @pytest.fixture

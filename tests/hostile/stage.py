@@ -224,7 +224,7 @@ async def staged(folder, **more):
         patch.setattr("socket.getaddrinfo", names.getaddrinfo)
         async with tripwire() as wire, Backend() as backend, Front(context) as front:
             settings = settings_for(front.port, wire.port, authority, folder, **more)
-            document = document_of(folder, backend.url.replace("127.0.0.1", BACKEND), **settings)
+            document = document_of(folder / "gateway.db", backend.url.replace("127.0.0.1", BACKEND), **settings)
             document["backend"]["modules"]["chargingprofiles"] = {"role": "RECEIVER"}
             async with started(document) as gateway:
                 wire.expect(front.port, *(each["port"] for each in document["listen"].values()))

@@ -42,7 +42,12 @@ async def world(monkeypatch, tmp_path):
 def _document(folder, backend, fronts, **settings):
     rules = [{"cidr": "127.0.0.1/32", "hosts": [front.host], "ports": [front.port]} for front in fronts]
     return document_of(
-        folder, backend.url, development=False, public_url=PUBLIC_URL, egress={"allow": rules}, **settings
+        folder / "gateway.db",
+        backend.url,
+        development=False,
+        public_url=PUBLIC_URL,
+        egress={"allow": rules},
+        **settings,
     )
 
 

@@ -87,6 +87,7 @@ def test_a_hostile_spelling_is_refused_before_any_io(spelling):
 
 
 @pytest.mark.parametrize("spelling", HOSTILE)
+@pytest.mark.threat("T2", "U1", "U4")
 async def test_no_hostile_spelling_reaches_a_listener_on_loopback(spelling):
     """Each is sent straight to the client, as if the check of its syntax had been forgotten."""
     tripped = []
@@ -115,6 +116,7 @@ async def test_no_hostile_spelling_reaches_a_listener_on_loopback(spelling):
         *("fc00::1", "fd00:ec2::254", "fe80::1", "fec0::1", "ff02::1", "5f00::1", "4000::1", "not an address", ""),
     ],
 )
+@pytest.mark.threat("U4")
 def test_an_address_that_is_not_public_is_refused(address):
     assert not STRICT.permits(address, host="partner.example", port=443, partner=None)
 
@@ -163,6 +165,7 @@ def test_the_lists_are_at_least_as_strict_as_the_standard_library():
         (["https://partner.example"], "is not a text"),
     ],
 )
+@pytest.mark.threat("U1")
 def test_a_url_is_refused_with_the_reason_in_words(url, reason):
     with pytest.raises(UrlRefusedError, match=reason):
         STRICT.check_url(url)
@@ -238,6 +241,7 @@ def test_a_literal_is_allowed_only_where_a_rule_names_its_address():
         policy.check_url("https://8.8.8.8/")
 
 
+@pytest.mark.threat("U3")
 async def test_a_name_is_refused_if_any_of_its_addresses_is_not_allowed():
     resolver = GuardedResolver(STRICT, NamesLeadTo("8.8.8.8", "10.0.0.1"))
     with pytest.raises(UrlRefusedError, match="not allowed") as refused:
@@ -251,6 +255,7 @@ async def test_a_name_with_only_public_addresses_resolves():
 
 
 @pytest.mark.parametrize("address", [("127.0.0.1", 443), ("8.8.8.8", 80), ("::1", 443, 0, 0), (b"abstract", "443")])
+@pytest.mark.threat("T2", "U3")
 def test_the_socket_factory_refuses_a_final_address_that_is_not_allowed(address):
     family = socket.AF_INET6 if len(address) > 2 else socket.AF_INET
     with calling(host="partner.example", partner=None), pytest.raises(AddressRefusedError):
@@ -290,6 +295,7 @@ class ShiftingNames(NamesLeadTo):
         return [Shifting(hosts=["8.8.8.8", "127.0.0.1"], port=port, hostname=host)]
 
 
+@pytest.mark.threat("U3")
 async def test_a_name_that_leads_elsewhere_after_the_check_is_caught_at_the_final_address():
     tripped = []
     server = await asyncio.start_server(lambda *connection: tripped.append(connection), "127.0.0.1", 0)

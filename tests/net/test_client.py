@@ -42,6 +42,7 @@ async def answer_once_then_kill(raw, reader, writer):
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("behaviour", [kill_unread, kill_after_reading, kill_amid_the_answer])
 @pytest.mark.ways("lost answer")
+@pytest.mark.threat("T3")
 async def test_sp9_a_request_whose_connection_dies_is_sent_exactly_once(
     raw_server, backend, partner, behaviour, method
 ):
@@ -56,6 +57,7 @@ async def test_sp9_a_request_whose_connection_dies_is_sent_exactly_once(
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.ways("lost answer")
+@pytest.mark.threat("T3")
 async def test_sp9_a_request_on_a_kept_connection_that_dies_is_sent_exactly_once(raw_server, backend, partner, method):
     for client in (backend, partner):
         raw = await raw_server(answer_once_then_kill)
@@ -85,6 +87,7 @@ async def test_only_the_given_headers_host_and_user_agent_are_sent(raw_server, b
 
 
 @pytest.mark.parametrize("path", ["/a/%2e%2e/b", "/a/../b", "/a//b", "/a%2Fb?x=%7e&y=a+b", "/;a?b#"])
+@pytest.mark.threat("T8")
 async def test_the_path_is_sent_exactly_as_written(raw_server, backend, path):
     raw = await raw_server(answering(OK))
     async with await backend.send("GET", raw.url + path, headers={}):
@@ -92,6 +95,7 @@ async def test_the_path_is_sent_exactly_as_written(raw_server, backend, path):
     assert raw.requests[0].split(b" ")[1] == path.rstrip("#").encode()
 
 
+@pytest.mark.threat("H7", "U5")
 async def test_a_redirect_is_given_back_and_not_followed(raw_server, backend, partner):
     for client in (backend, partner):
         raw = await raw_server(answering(b"HTTP/1.1 307 X\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"))
@@ -100,6 +104,7 @@ async def test_a_redirect_is_given_back_and_not_followed(raw_server, backend, pa
         assert len(raw.requests) == 1
 
 
+@pytest.mark.threat("P6", "U5")
 async def test_cookies_are_not_sent_back(raw_server, backend):
     raw = await raw_server(
         answering(b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
@@ -110,6 +115,7 @@ async def test_cookies_are_not_sent_back(raw_server, backend):
     assert b"cookie" not in raw.requests[1].lower()
 
 
+@pytest.mark.threat("T9", "D4")
 async def test_a_compressed_answer_stays_compressed(raw_server, backend):
     raw = await raw_server(
         answering(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\x1f\x8b\x08\x00")
@@ -118,6 +124,7 @@ async def test_a_compressed_answer_stays_compressed(raw_server, backend):
         assert await answer.read() == b"\x1f\x8b\x08\x00"
 
 
+@pytest.mark.threat("U5")
 async def test_a_proxy_in_the_environment_is_ignored(raw_server, backend, monkeypatch):
     proxy = await raw_server(answering(OK))
     raw = await raw_server(answering(OK))
@@ -227,12 +234,14 @@ async def test_the_authorities_of_the_extra_file_are_trusted(https_server, autho
             await client.send("GET", f"https://other.example:{https_server.port}", headers={})
 
 
+@pytest.mark.threat("U5")
 async def test_an_authority_that_nobody_named_is_not_trusted(https_server, partner):
     with pytest.raises(aiohttp.ClientConnectorCertificateError):
         await partner.send("GET", f"https://127.0.0.1:{https_server.port}", headers={})
     assert https_server.requests == []
 
 
+@pytest.mark.threat("U5")
 async def test_tls_older_than_1_2_is_not_spoken(raw_server, authority, partner):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.set_ciphers("ALL:@SECLEVEL=0")

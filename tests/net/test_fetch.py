@@ -207,6 +207,7 @@ async def test_a_certificate_for_another_name_is_told_from_an_untrusted_one(raw_
                 await fetch(client, get(url), **LIMITS)
 
 
+@pytest.mark.threat("T7")
 async def test_a_failure_never_shows_the_token_that_was_sent(raw_server, partner):
     raw = await raw_server(answering(b"HTTP/1.1 200 OK\r\nBad Header\r\n\r\n"))
     with pytest.raises(FetchFailedError) as failed:

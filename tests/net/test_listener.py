@@ -70,6 +70,7 @@ async def test_an_address_is_written_as_in_a_url():
     assert str(Address("::1", 8080)) == "[::1]:8080"
 
 
+@pytest.mark.threat("T11")
 async def test_a_drain_lets_a_request_in_flight_finish_and_refuses_new_connections():
     gate = Gate()
     listener = a_listener(gate)

@@ -6,6 +6,7 @@ import json
 import pytest
 from aiohttp import web
 
+from gateway.net.room import Room
 from gateway.net.server import send_continue
 
 GOOD = b"GET /x HTTP/1.1\r\nHost: gateway.example\r\n"
@@ -62,6 +63,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("request_bytes", REFUSED.values(), ids=REFUSED)
+@pytest.mark.threat("T1", "R1", "R2", "R3", "R6", "R7", "R8", "R9", "R10")
 async def test_a_malformed_request_gets_one_envelope_and_a_closed_connection(serving, request_bytes):
     reached = []
 
@@ -86,7 +88,46 @@ async def test_a_malformed_request_gets_one_envelope_and_a_closed_connection(ser
     assert server.failures[0].request_id == headers["x-request-id"]
 
 
+IDS = b"X-Request-ID: request-1\r\nx-correlation-id: correlation-1\r\n"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        GOOD + IDS + b"Bad\r\n\r\n",
+        GOOD + b"Bad\r\n" + IDS + b"\r\n",
+        b"GET /x\r\n" + IDS + b"\r\n",
+        GOOD.replace(b"GET", b"FOO") + IDS + b"\r\n",
+        GOOD + IDS + b"X: " + b"a" * 9000 + b"\r\n\r\n",
+    ],
+    ids=["a bad header after them", "a bad header before them", "no version", "no such method", "a header too long"],
+)
+async def test_a_head_that_can_not_be_parsed_gets_the_message_ids_that_stand_in_it(serving, head):
+    async with serving(hello) as server:
+        _, headers, _ = split(await server.exchange(head))
+    assert (headers["x-request-id"], headers["x-correlation-id"]) == ("request-1", "correlation-1")
+    assert server.failures[0].request_id == "request-1"
+
+
+@pytest.mark.parametrize("head", [b"\r\n" + IDS, IDS.replace(b"-1", b"\x01") + b"\r\n", IDS.replace(b": ", b": \xe9")])
+async def test_what_is_no_message_id_of_a_refused_head_is_not_repeated(serving, head):
+    async with serving(hello) as server:
+        _, headers, _ = split(await server.exchange(GOOD + b"Bad\r\n" + head + b"\r\n"))
+    assert len(headers["x-request-id"]) == len("d9a9e8d0-7f0f-4b6c-9b39-0d7f1c3ef4a5")
+    assert headers["x-correlation-id"] == headers["x-request-id"]
+
+
+async def test_a_handler_that_fails_is_answered_with_the_message_ids_of_its_request(serving):
+    async def fail(request):
+        raise RuntimeError
+
+    async with serving(fail) as server:
+        http_status, headers, _ = split(await server.exchange(GOOD + IDS + b"\r\n"))
+    assert (http_status, headers["x-request-id"], headers["x-correlation-id"]) == (500, "request-1", "correlation-1")
+
+
 @pytest.mark.parametrize("method", [b"FOO", b"foo", b"GETX", b"x-my!method"])
+@pytest.mark.threat("R11")
 async def test_a_method_that_nobody_knows_gets_405_with_those_that_there_are(serving, method):
     async with serving(hello) as server:
         http_status, headers, body = split(await server.exchange(GOOD.replace(b"GET", method) + b"\r\n"))
@@ -95,6 +136,7 @@ async def test_a_method_that_nobody_knows_gets_405_with_those_that_there_are(ser
     assert headers["connection"] == "close"
 
 
+@pytest.mark.threat("R9")
 async def test_http_1_0_is_answered_and_closed_although_it_asks_for_more(serving):
     async with serving(hello) as server:
         answer = await server.exchange(b"GET /x HTTP/1.0\r\nConnection: keep-alive\r\n\r\n" * 2)
@@ -138,6 +180,7 @@ async def test_a_streamed_answer_does_not_name_the_software(serving):
     assert "server" not in headers
 
 
+@pytest.mark.threat("R13")
 async def test_requests_in_one_go_are_answered_in_order(serving):
     async def path(request):
         return web.Response(text=f"[{request.path}]")
@@ -148,6 +191,7 @@ async def test_requests_in_one_go_are_answered_in_order(serving):
     assert answer.index(b"[/1]") < answer.index(b"[/2]")
 
 
+@pytest.mark.threat("T1")
 async def test_the_connection_closes_after_a_chunked_request(serving):
     async with serving(echo) as server:
         chunked = b"POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
@@ -156,6 +200,7 @@ async def test_the_connection_closes_after_a_chunked_request(serving):
     assert (http_status, headers["connection"], body) == (200, "close", b"abc")
 
 
+@pytest.mark.threat("D6")
 async def test_the_connection_closes_after_an_answer_to_an_unread_body(serving):
     async with serving(hello) as server:
         answer = await server.exchange(b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\nabc")
@@ -168,6 +213,7 @@ async def test_the_connection_closes_after_a_request_to_upgrade(serving):
     assert answer.count(b"HTTP/1.1 ") == 1
 
 
+@pytest.mark.threat("T9", "D4")
 async def test_a_body_stays_compressed(serving):
     async with serving(echo) as server:
         request = (
@@ -176,6 +222,7 @@ async def test_a_body_stays_compressed(serving):
         assert split(await server.exchange(request + b"\x1f\x8b\x08"))[2] == b"\x1f\x8b\x08"
 
 
+@pytest.mark.threat("R4")
 async def test_a_mangled_chunked_body_is_the_clients_error(serving):
     async with serving(echo) as server:
         reader, writer = await server.connect()
@@ -188,6 +235,7 @@ async def test_a_mangled_chunked_body_is_the_clients_error(serving):
     assert server.failures[0].error is None
 
 
+@pytest.mark.threat("T7")
 async def test_a_handler_that_fails_is_answered_without_a_trace_and_reported(serving):
     async def fail(request):
         raise RuntimeError("secret detail")
@@ -224,6 +272,7 @@ async def test_an_error_page_of_aiohttp_becomes_an_envelope(serving):
     assert json.loads(body)["status_code"] == 2001
 
 
+@pytest.mark.threat("R12")
 async def test_a_body_is_asked_for_only_when_the_handler_says_so(serving):
     async def authenticate(request):
         if "Authorization" not in request.headers:
@@ -253,11 +302,13 @@ async def test_no_100_is_sent_unless_it_was_expected(serving):
 
 
 @pytest.mark.parametrize("start", [b"", b"GET /x HTTP/1.1\r\nHost", GOOD])
+@pytest.mark.threat("T10", "D1")
 async def test_a_head_that_does_not_come_to_its_end_closes_the_connection(serving, start):
     async with serving(hello, header_seconds=0.05) as server:
         assert await server.exchange(start) == b""
 
 
+@pytest.mark.threat("T10", "D1")
 async def test_a_head_that_drips_is_not_given_more_time(serving):
     async with serving(hello, header_seconds=0.1) as server:
         reader, writer = await server.connect()
@@ -282,6 +333,7 @@ async def test_a_second_head_that_does_not_come_to_its_end_closes_the_connection
         writer.close()
 
 
+@pytest.mark.threat("T10", "D1")
 async def test_a_connection_that_idles_between_requests_closes_after_the_idle_time(serving):
     async with serving(hello, header_seconds=10, keep_alive_seconds=0.05) as server:
         reader, writer = await server.connect()
@@ -302,8 +354,9 @@ async def test_the_time_for_a_head_does_not_count_for_the_handler(serving):
         assert (await server.exchange(GOOD + b"Connection: close\r\n\r\n")).endswith(b"done")
 
 
+@pytest.mark.threat("T10", "D1")
 async def test_connections_beyond_the_cap_are_closed_and_the_others_served(serving):
-    async with serving(hello, max_connections=2) as server:
+    async with serving(hello, room=Room(2)) as server:
         first, second = await server.connect(), await server.connect()
         for _, writer in (first, second):
             writer.write(GOOD + b"\r\n")

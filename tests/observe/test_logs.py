@@ -60,6 +60,7 @@ def test_events_below_the_level_are_left_out(logged, level):
 
 @pytest.mark.parametrize("text", HOSTILE)
 @pytest.mark.parametrize("form", ["json", "console"])
+@pytest.mark.threat("H6")
 def test_an_event_is_one_line_whatever_it_holds(logged, form, text):
     lines = logged(form=form)
     structlog.get_logger().info(text, field=text, nested={text: [text]}, raw=text.encode("utf-8", "surrogatepass"))
@@ -111,6 +112,7 @@ def raise_with_a_secret_local():
     raise ValueError("first\nsecond")
 
 
+@pytest.mark.threat("T7")
 def test_an_exception_is_one_line_with_places_and_causes_and_without_locals(logged):
     lines = logged()
     try:
@@ -190,6 +192,7 @@ def test_a_token_of_ours_never_appears(logged, form, spelling):
         *("encryption_key", "credentials"),
     ],
 )
+@pytest.mark.threat("S4")
 def test_the_value_of_a_key_named_like_a_secret_never_appears(logged, key):
     lines = logged()
     structlog.get_logger().info(Event.READY, **{key: FOREIGN}, inside={key: [FOREIGN, {"a": FOREIGN}]})

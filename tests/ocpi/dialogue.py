@@ -15,6 +15,9 @@ import json
 from typing import Self
 
 from gateway.ocpi.flow import Fetch, FetchCause, FetchFailedError, HandshakeError, Reply
+from gateway.ocpi.partner import CredentialsRole
+from gateway.ocpi.party import Party
+from gateway.ocpi.registration import Front
 from gateway.ocpi.vocabulary import TokenForm
 
 BASE64, PLAIN, ABSENT = TokenForm.BASE64, TokenForm.PLAIN, TokenForm.ABSENT
@@ -23,6 +26,12 @@ HOST = "https://emsp.example.com"
 VERSIONS_URL = f"{HOST}/ocpi/versions"
 DETAILS_URL = f"{HOST}/ocpi/2.2.1"
 CREDENTIALS_URL = f"{HOST}/ocpi/2.2.1/credentials"
+
+FRONT = Front(
+    "https://ocpi.example.com/ocpi/versions",
+    (CredentialsRole("CPO", Party("NL", "EXA"), {"name": "Example Charging"}),),
+    ("2.2.1", "2.2"),
+)
 
 INVITATION_TOKEN = "partners-invitation-token-A"
 OUTBOUND_TOKEN = "partners-own-token-for-us"
@@ -159,6 +168,11 @@ def credentials(token=OUTBOUND_TOKEN, url=VERSIONS_URL, *parties):
             for party in parties or ("DE-ABC",)
         ],
     }
+
+
+#: What the usual platform answers to both requests of discovery.
+OFFERED = versions({"2.2.1": DETAILS_URL})
+FOUND = details(endpoint("credentials"), endpoint("tokens", "SENDER"))
 
 
 def _shows_no_secret(shown):

@@ -84,6 +84,7 @@ def test_hostile_and_foreign_forms_yield_nothing(header):
 
 
 @pytest.mark.parametrize("inside", ["a\r\nX: y", "a b", "a\0", "a\n\n", "\x80\x81", "caf\xe9", ""])
+@pytest.mark.threat("H3")
 def test_base64_of_what_no_token_may_hold_is_not_decoded(inside):
     header = f"Token {base64.b64encode(inside.encode('latin-1')).decode()}"
 

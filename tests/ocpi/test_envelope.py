@@ -107,6 +107,7 @@ def test_a_byte_order_mark_is_passed_over():
         (b'{"a":"\x01"}', "not JSON"),
     ],
 )
+@pytest.mark.threat("D5")
 def test_hostile_json_is_refused_with_the_reason(body, reason):
     with pytest.raises(NotAnEnvelopeError) as refused:
         read_json_object(body)

@@ -123,6 +123,7 @@ def test_a_body_without_response_url_has_none(body):
         (b'{"response_url":null}', "as a text"),
     ],
 )
+@pytest.mark.threat("D5")
 def test_a_body_in_which_two_readers_could_see_different_urls_is_refused(body, fault):
     with pytest.raises(ValueError, match=fault):
         find_in_body(body)

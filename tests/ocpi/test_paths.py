@@ -65,6 +65,7 @@ from gateway.ocpi.vocabulary import InterfaceRole
         ("gateway.test:443", "slash"),
     ],
 )
+@pytest.mark.threat("P1", "T8")
 def test_a_path_that_two_readers_could_understand_differently_is_refused_in_words(target, fault):
     with pytest.raises(ValueError, match=fault):
         check_path(target)
@@ -89,6 +90,7 @@ def test_a_canonical_path_with_any_visible_query_is_accepted(target):
 
 
 @given(st.text(alphabet=st.characters(max_codepoint=0x17F), max_size=40).map(lambda text: "/" + text))
+@pytest.mark.threat("P1")
 def test_an_accepted_path_has_only_one_reading(target):
     if not is_canonical(target):
         return

@@ -10,35 +10,29 @@ from gateway.ocpi.discovery import GET_VERSIONS
 from gateway.ocpi.envelope import StatusCode
 from gateway.ocpi.flow import Fetch, FetchCause, Reply
 from gateway.ocpi.lifecycle import Accepted, Renewed
-from gateway.ocpi.partner import CredentialsRole, Invitation, Manners, Partner
+from gateway.ocpi.partner import Invitation, Manners, Partner
 from gateway.ocpi.party import Party
-from gateway.ocpi.registration import Front, accept, renew
+from gateway.ocpi.registration import accept, renew
 from gateway.ocpi.vocabulary import PartnerState
 from tests.ocpi.dialogue import (
     ABSENT,
     BASE64,
     DETAILS_URL,
+    FOUND,
+    FRONT,
     INBOUND_TOKEN,
     NEXT_OUTBOUND_TOKEN,
     OUTBOUND_TOKEN,
     PLAIN,
     VERSIONS_URL,
     credentials,
-    details,
     dialogue,
-    endpoint,
     envelope,
     versions,
 )
 
-FRONT = Front(
-    "https://ocpi.example.com/ocpi/versions",
-    (CredentialsRole("CPO", Party("NL", "EXA"), {"name": "Example Charging"}),),
-    ("2.2.1", "2.2"),
-)
 REQUIRING = replace(FRONT, required_modules=("tokens:SENDER", "locations"))
 OFFERED = versions({"2.2": "https://emsp.example.com/ocpi/2.2", "2.2.1": DETAILS_URL})
-FOUND = details(endpoint("credentials"), endpoint("tokens", "SENDER"))
 INVALID, UNUSABLE = StatusCode.INVALID_PARAMETERS, StatusCode.UNABLE_TO_USE_CLIENT_API
 
 INVITED = Partner(id=1, name="acme", state=PartnerState.INVITED, revision=1)

@@ -10,7 +10,7 @@ from gateway.ocpi.discovery import GET_DETAILS, GET_VERSIONS, Target
 from gateway.ocpi.envelope import StatusCode
 from gateway.ocpi.flow import FetchCause
 from gateway.ocpi.lifecycle import Completed, Prepared, Rotated, Rotating
-from gateway.ocpi.partner import CredentialsRole, Endpoint, Manners, Partner
+from gateway.ocpi.partner import Endpoint, Manners, Partner
 from gateway.ocpi.party import Party
 from gateway.ocpi.registration import (
     DELETE_CREDENTIALS,
@@ -28,9 +28,12 @@ from tests.ocpi.dialogue import (
     BASE64,
     CREDENTIALS_URL,
     DETAILS_URL,
+    FOUND,
+    FRONT,
     INBOUND_TOKEN,
     INVITATION_TOKEN,
     NEXT_OUTBOUND_TOKEN,
+    OFFERED,
     OUTBOUND_TOKEN,
     PLAIN,
     VERSIONS_URL,
@@ -39,14 +42,8 @@ from tests.ocpi.dialogue import (
     dialogue,
     endpoint,
     envelope,
-    versions,
 )
 
-FRONT = Front(
-    "https://ocpi.example.com/ocpi/versions",
-    (CredentialsRole("CPO", Party("NL", "EXA"), {"name": "Example Charging"}),),
-    ("2.2.1", "2.2"),
-)
 OURS = {
     "token": INBOUND_TOKEN,
     "url": "https://ocpi.example.com/ocpi/versions",
@@ -54,8 +51,6 @@ OURS = {
         {"role": "CPO", "country_code": "NL", "party_id": "EXA", "business_details": {"name": "Example Charging"}}
     ],
 }
-OFFERED = versions({"2.2.1": DETAILS_URL})
-FOUND = details(endpoint("credentials"), endpoint("tokens", "SENDER"))
 THEIRS = envelope(credentials())
 UNUSABLE = StatusCode.UNABLE_TO_USE_CLIENT_API
 

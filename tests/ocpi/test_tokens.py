@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.ocpi.tokens import MAX_LENGTH, PREFIX, TOKEN_PATTERN, is_ours, is_well_formed, make_token
+from gateway.ocpi.tokens import MAX_LENGTH, PREFIX, TOKEN_PATTERN, is_ours, is_well_formed, make_token, without_tokens
 
 RANDOM = st.binary(min_size=32, max_size=32)
 
@@ -64,5 +64,12 @@ def test_a_partners_token_may_be_any_1_to_64_printable_characters(text):
 @pytest.mark.parametrize(
     "text", ["", "a" * 65, "a b", " a", "a\n", "a\r", "a\0b", "a\x7f", "caf\xe9", "\ud800", "\u0661"]
 )
+@pytest.mark.threat("H5")
 def test_a_token_that_could_split_a_header_or_is_too_long_is_not_acceptable(text):
     assert not is_well_formed(text)
+
+
+def test_a_token_of_ours_that_was_pasted_into_a_text_is_replaced():
+    made = make_token(bytes(range(32)))
+
+    assert without_tokens(f"no partner {made!r}") == "no partner '[token]'"

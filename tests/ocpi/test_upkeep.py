@@ -7,14 +7,16 @@ from gateway.ocpi.envelope import StatusCode
 from gateway.ocpi.lifecycle import Imported
 from gateway.ocpi.partner import CredentialsRole, Endpoint, Manners, Partner
 from gateway.ocpi.party import Party
-from gateway.ocpi.registration import Front
 from gateway.ocpi.upkeep import GET_CREDENTIALS, adopt, differences, inspect
 from gateway.ocpi.vocabulary import InterfaceRole, PartnerState
 from tests.ocpi.dialogue import (
     BASE64,
     CREDENTIALS_URL,
     DETAILS_URL,
+    FOUND,
+    FRONT,
     INBOUND_TOKEN,
+    OFFERED,
     OUTBOUND_TOKEN,
     PLAIN,
     VERSIONS_URL,
@@ -27,7 +29,6 @@ from tests.ocpi.dialogue import (
 )
 
 UNUSABLE = StatusCode.UNABLE_TO_USE_CLIENT_API
-FRONT = Front("https://ocpi.example.com/ocpi/versions", (CredentialsRole("CPO", Party("NL", "EXA")),), ("2.2.1",))
 REGISTERED = Partner(
     id=1,
     name="acme",
@@ -38,8 +39,6 @@ REGISTERED = Partner(
     manners=Manners(PLAIN, PLAIN),
     outbound_token=OUTBOUND_TOKEN,
 )
-OFFERED = versions({"2.2.1": DETAILS_URL})
-FOUND = details(endpoint("credentials"), endpoint("tokens", "SENDER"))
 
 
 def read_with(flow, form, found=FOUND):

@@ -24,6 +24,7 @@ from gateway.ocpi.party import Party
 from gateway.ocpi.paths import FunctionalPath, check_path, read_public_path
 from gateway.ocpi.refusal import RefusedError
 from gateway.ocpi.vocabulary import InterfaceRole, TokenForm
+from gateway.proxy.breaker import Breakers
 from gateway.proxy.egress import Egress
 from gateway.proxy.ingress import Ingress
 from gateway.store.changes import Ledger
@@ -81,6 +82,7 @@ class Rig:
         self.standing = Noted()
         self.settings = {}
         self.public_port = self.private_port = 0
+        self.monotonic, self.changes = 0.0, []
 
     def clock(self):
         return self.now
@@ -125,6 +127,12 @@ class Rig:
             section[last] = value
         config = load_text(json.dumps(document), source="test", environ={}).config
         common = {"config": config, "store": self.store, "vault": self.vault, "clock": self.clock}
+        breaker = dict(config.breaker) | {"monotonic": lambda: self.monotonic}
+        common["breakers"] = Breakers(
+            on_gone=lambda name: self.changes.append(("gone", name)),
+            on_back=lambda name: self.changes.append(("back", name)),
+            **breaker,
+        )
         self.ingress = Ingress(client=self.to_backend, policy=self.policy, **common)
         self.egress = Egress(client=self.to_partner, directory=self.directory, standing=self.standing, **common)
 

@@ -166,6 +166,7 @@ async def test_a_location_that_is_no_http_url_is_left_out_and_noted(rig):
 
 
 @pytest.mark.parametrize("http_status", [301, 302, 303, 307, 308])
+@pytest.mark.threat("H7")
 async def test_a_redirect_of_the_backend_leads_back_and_is_not_followed(rig, http_status):
     answer = await created(rig, "/ocpi/cdrs/", http_status)
     assert answer.http_status == http_status
@@ -267,6 +268,7 @@ async def test_a_foreign_location_is_left_out_and_noted(rig):
     assert "Location" in rig.call.reason
 
 
+@pytest.mark.threat("H7", "U2")
 async def test_a_redirect_to_a_foreign_host_is_an_error(rig):
     rig.partner.answers.append(wire.answer(307, "Location: https://elsewhere.test/cdrs/"))
     answer = await rig.egress_request("POST", "/partners/acme/receiver/cdrs", body=b"{}")

@@ -147,6 +147,7 @@ async def test_a_query_with_two_response_urls_is_refused(rig):
         "http://127.0.0.1\\@elsewhere.test/",
     ],
 )
+@pytest.mark.threat("U6")
 async def test_a_response_url_that_may_not_be_called_is_refused_without_saying_why(rig, url):
     answer = await rig.ingress_request("POST", "/receiver/commands/X", body=command(url))
     assert envelope(answer) == (400, 2001)
@@ -155,6 +156,7 @@ async def test_a_response_url_that_may_not_be_called_is_refused_without_saying_w
     assert rig.backend.requests == []
 
 
+@pytest.mark.threat("U2")
 async def test_a_response_url_on_a_foreign_host_is_refused_until_the_operator_allows_it(rig):
     answer = await rig.ingress_request("POST", "/receiver/commands/X", body=command("https://callback.acme.test/x"))
     assert envelope(answer) == (400, 2001)
@@ -186,7 +188,7 @@ async def test_a_command_beyond_the_limit_for_rewriting_is_refused(rig):
 
 
 async def test_a_command_that_stops_coming_is_not_waited_for_forever(rig):
-    rig.configure(timeouts={"keep_alive_seconds": 0.2})
+    rig.configure(timeouts={"body_seconds": 0.2})
     answer = await rig.ingress_request("POST", "/receiver/commands/X", "Content-Length: 99", body=b'{"resp')
     assert envelope(answer) == (408, 2000)
 

@@ -121,6 +121,7 @@ async def test_the_operator_can_fix_the_form_of_a_partners_token(rig):
     assert rig.partner.last.one("Authorization") == f"Token {OUTBOUND_TOKEN}"
 
 
+@pytest.mark.threat("P7")
 async def test_the_backends_secrets_never_reach_a_partner(rig):
     await rig.egress_request("GET", "/partners/acme/sender/tokens", "Cookie: a=b", "X-OCPI-Partner: acme")
     seen = str(rig.partner.last)
@@ -325,6 +326,7 @@ async def test_a_partner_that_does_not_answer_is_a_timeout(rig):
     assert rig.call.fault is Fault.PARTNER
 
 
+@pytest.mark.threat("U4")
 async def test_a_partner_that_the_address_policy_forbids_is_not_called_and_the_operator_reads_what_to_do(rig):
     async with partner_client(AddressPolicy(), connect_seconds=5, answer_seconds=5) as rig.to_partner:
         rig.configure()
@@ -397,6 +399,14 @@ class TestFallingBack:
     async def test_without_a_former_token_there_is_no_second_request(self, rig):
         rig.partner.answers.append(wire.answer(401))
         assert len((await self.call(rig))[1]) == 1
+
+
+async def test_a_token_of_ours_in_place_of_a_partners_name_is_repeated_neither_in_the_answer_nor_in_the_record(rig):
+    pasted = rig.vault.new_token()
+    answer = await rig.egress_request("GET", f"/partners/{pasted}/sender/tokens")
+    assert envelope(answer) == (404, 4001)
+    assert "there is no partner [token]" in says(answer)
+    assert pasted not in rig.call.reason
 
 
 async def test_sd1_a_partner_that_we_are_leaving_is_not_called(rig):

@@ -1,6 +1,7 @@
 """Bodies stream both ways, and whatever the other side does ends in an answer or a closed connection."""
 
 import asyncio
+import contextlib
 import gzip
 import socket
 
@@ -37,6 +38,7 @@ async def test_a_body_arrives_byte_for_byte_with_its_length(rig, body):
     assert not rig.backend.last.chunked
 
 
+@pytest.mark.threat("R5")
 async def test_a_chunked_body_stays_chunked_and_loses_its_trailers(rig):
     body = b"3\r\nabc\r\n4;ext=1\r\ndefg\r\n0\r\nX-OCPI-Partner: evil\r\n\r\n"
     answer = await rig.ingress_request("POST", "/sender/cdrs", "Transfer-Encoding: chunked", body=body)
@@ -88,6 +90,7 @@ async def test_an_answer_that_ends_with_its_connection_is_whole(rig):
     assert answer.body == b"until the end"
 
 
+@pytest.mark.threat("R9")
 async def test_a_partner_on_http_1_0_is_answered_and_closed(rig):
     rig.backend.answers.append(wire.answer(200, "Transfer-Encoding: chunked", body=b"2\r\n{}\r\n0\r\n\r\n"))
     answer = await rig.as_partner(b"GET /ocpi/2.2.1/sender/cdrs HTTP/1.0\r\n\r\n")
@@ -143,6 +146,7 @@ async def test_connections_are_used_again_on_both_sides(rig):
     assert rig.backend.connections == 1
 
 
+@pytest.mark.threat("D3")
 async def test_a_body_of_a_known_length_beyond_the_limit_never_reaches_the_backend(rig):
     rig.configure(limits={"body_bytes": 2048, "rewritten_body_bytes": 1024, "credentials_body_bytes": 1024})
     answer = await rig.ingress_request("PUT", "/sender/cdrs", body=b"x" * 2049)
@@ -151,6 +155,7 @@ async def test_a_body_of_a_known_length_beyond_the_limit_never_reaches_the_backe
     assert rig.backend.connections == 0
 
 
+@pytest.mark.threat("D3")
 async def test_a_chunked_body_beyond_the_limit_is_cut_off_on_its_way(rig):
     rig.configure(limits={"body_bytes": 2048, "rewritten_body_bytes": 1024, "credentials_body_bytes": 1024})
     body = b"400\r\n" + b"x" * 1024 + b"\r\n"
@@ -165,6 +170,7 @@ async def test_a_body_of_exactly_the_limit_passes(rig):
     assert (await rig.ingress_request("PUT", "/sender/cdrs", body=b"x" * 2048)).http_status == 200
 
 
+@pytest.mark.threat("R4")
 async def test_a_body_with_broken_chunks_is_the_senders_fault(rig):
     answer = await rig.ingress_request("PUT", "/sender/cdrs", "Transfer-Encoding: chunked", body=b"3\r\nabc\r\nzz\r\n")
     assert answer.http_status == 400
@@ -172,7 +178,7 @@ async def test_a_body_with_broken_chunks_is_the_senders_fault(rig):
 
 
 async def test_a_body_whose_chunks_break_on_the_way_is_not_forwarded_whole(rig):
-    rig.configure(timeouts={"keep_alive_seconds": 0.2})
+    rig.configure(timeouts={"body_seconds": 0.2})
     broken_off = asyncio.Event()
     arrived = []
 
@@ -200,11 +206,65 @@ async def test_a_body_whose_chunks_break_on_the_way_is_not_forwarded_whole(rig):
     assert arrived == [b"3\r\nabc\r\n", b""]
 
 
+@pytest.mark.threat("T10", "D1")
 async def test_a_body_that_stops_coming_is_not_waited_for_forever(rig):
-    rig.configure(timeouts={"keep_alive_seconds": 0.2})
+    rig.configure(timeouts={"body_seconds": 0.2})
     answer = await rig.ingress_request("PUT", "/sender/cdrs", "Content-Length: 10", body=b"half")
     assert envelope(answer) == (408, 2000)
     assert rig.call.fault is Fault.PARTNER
+
+
+@pytest.mark.threat("T10", "D1")
+async def test_a_body_that_drips_is_not_waited_for_forever(rig):
+    rig.configure(timeouts={"body_seconds": 0.3}, limits={"least_bytes_per_second": 100})
+    rig.asking = "acme"
+    async with wire.connected(rig.public_port) as (reader, writer):
+        writer.write(wire.request("PUT", "/ocpi/2.2.1/sender/cdrs", "Content-Length: 1000"))
+        answering = asyncio.ensure_future(wire.read_message(reader))
+        sent = 0
+        while not answering.done():
+            writer.write(b"x")
+            sent += 1
+            await asyncio.wait([answering], timeout=0.02)
+        answer = answering.result()
+    assert envelope(answer) == (408, 2000)
+    assert rig.call.fault is Fault.PARTNER
+    assert sent < 100, "each byte came before a pause was over"
+
+
+async def test_a_body_may_take_its_time_while_it_keeps_its_pace(rig):
+    rig.configure(timeouts={"body_seconds": 0.3}, limits={"least_bytes_per_second": 1000})
+    rig.asking = "acme"
+    async with wire.connected(rig.public_port) as (reader, writer):
+        writer.write(wire.request("PUT", "/ocpi/2.2.1/sender/cdrs", "Content-Length: 3000"))
+        for _ in range(6):
+            writer.write(b"x" * 500)
+            await asyncio.sleep(0.1)
+        answer = await wire.read_message(reader)
+    assert answer.http_status == 200
+    assert rig.call.client_seconds > 0.4
+
+
+@pytest.mark.threat("D1")
+async def test_a_partner_that_does_not_take_an_answer_is_cut(rig):
+    rig.configure(timeouts={"body_seconds": 0.3})
+
+    async def behave(reader, writer, head):
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            while True:
+                writer.write(b"x" * 2**16)
+                await writer.drain()
+
+    rig.backend.answers.append(behave)
+    rig.asking = "acme"
+    async with wire.connected(rig.public_port) as (reader, writer):
+        writer.write(wire.request("GET", "/ocpi/2.2.1/sender/cdrs"))
+        await wire.read_head(reader)
+        async with asyncio.timeout(5):
+            await rig.backend.cut_off.wait()
+    assert rig.call.fault is Fault.PARTNER
+    assert "not taken in time" in rig.call.reason
 
 
 async def test_a_backend_that_stops_taking_a_body_is_too_slow(rig):
@@ -248,6 +308,7 @@ async def test_a_backend_that_refuses_connections_is_unreachable(rig):
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
     ],
 )
+@pytest.mark.threat("P5")
 async def test_an_answer_that_is_not_http_is_a_failure_of_the_backend(rig, said):
     rig.backend.answers.append(saying(said))
     answer = await rig.ingress_request("GET", "/sender/cdrs")
@@ -290,6 +351,7 @@ async def test_a_backend_that_does_not_answer_is_too_slow(rig):
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
     ],
 )
+@pytest.mark.threat("P5")
 async def test_an_answer_that_breaks_off_closes_the_connection_instead_of_looking_whole(rig, said):
     released = asyncio.Event()
 
@@ -327,6 +389,7 @@ async def test_a_partner_that_hangs_up_cancels_the_work_behind_it(rig):
         await rig.backend.cut_off.wait()
 
 
+@pytest.mark.threat("R14")
 async def test_an_answer_before_the_end_of_the_request_is_passed_on_and_ends_the_connection(rig):
     async def behave(reader, writer, head):
         writer.write(wire.answer(403, body=b"enough"))
@@ -345,6 +408,7 @@ async def test_an_answer_before_the_end_of_the_request_is_passed_on_and_ends_the
     assert rig.backend.connections == 2
 
 
+@pytest.mark.threat("R14")
 async def test_a_connection_on_which_the_backend_says_more_than_it_was_asked_is_not_used_again(rig):
     rig.backend.answers.append(b"HTTP/1.1 204 Nothing\r\n\r\nsomething" + wire.answer(200, body=b"for somebody else"))
     await rig.ingress_request("GET", "/sender/cdrs")
@@ -353,6 +417,7 @@ async def test_a_connection_on_which_the_backend_says_more_than_it_was_asked_is_
     assert rig.backend.connections == 2
 
 
+@pytest.mark.threat("R12")
 async def test_a_partner_that_waits_for_100_continue_is_told_to_go_on(rig):
     rig.asking = "acme"
     async with wire.connected(rig.public_port) as (reader, writer):

@@ -38,6 +38,7 @@ def names(message):
 
 
 @pytest.mark.parametrize("header", FORGED + HOP_BY_HOP)
+@pytest.mark.threat("P4")
 async def test_what_a_partner_may_not_set_never_arrives(rig, header):
     await rig.ingress_request("GET", "/sender/locations", header)
     name, _, value = header.partition(": ")
@@ -45,6 +46,7 @@ async def test_what_a_partner_may_not_set_never_arrives(rig, header):
 
 
 @pytest.mark.parametrize("header", FORGED + HOP_BY_HOP)
+@pytest.mark.threat("P6")
 async def test_what_the_backend_must_not_tell_never_reaches_a_partner(rig, header):
     await rig.egress_request("GET", "/partners/acme/sender/locations", header)
     name, _, value = header.partition(": ")
@@ -59,6 +61,7 @@ async def test_what_the_backend_must_not_tell_never_reaches_a_partner(rig, heade
         ("Connection: ,", "Connection: X-OCPI-Version ,X-Correlation-ID"),
     ],
 )
+@pytest.mark.threat("P3")
 async def test_connection_can_not_take_our_headers_away(rig, connection):
     await rig.ingress_request("GET", "/sender/locations", *connection)
 
@@ -133,6 +136,7 @@ async def test_a_header_that_is_not_text_is_left_out(rig):
         "X-OCPI-Partner: acme",
     ],
 )
+@pytest.mark.threat("P6")
 async def test_what_tells_of_the_backend_does_not_reach_a_partner(rig, header):
     rig.backend.answers.append(wire.answer(200, header))
     answer = await rig.ingress_request("GET", "/sender/locations")

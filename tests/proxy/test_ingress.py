@@ -36,6 +36,7 @@ async def test_every_method_of_ocpi_is_forwarded_once(rig, method):
 
 
 @pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "TRACE", "PROPFIND"])
+@pytest.mark.threat("R11")
 async def test_a_method_that_ocpi_lacks_is_refused_with_those_it_has(rig, method):
     answer = await rig.ingress_request(method, "/sender/locations")
 
@@ -53,6 +54,7 @@ async def test_a_module_or_side_that_is_not_configured_is_unknown(rig, rest):
     assert rig.backend.requests == []
 
 
+@pytest.mark.threat("P7")
 async def test_the_backend_gets_its_own_authorization_and_never_the_partners_token(rig):
     await rig.ingress_request("GET", "/sender/locations", "Authorization: Token the-partners-token")
 
@@ -152,6 +154,7 @@ async def test_routing_headers_of_the_partner_arrive_once_and_in_upper_case(rig)
         ("OCPI-to-party-id: ABC",),
     ],
 )
+@pytest.mark.threat("P8")
 async def test_routing_headers_that_name_anybody_else_are_refused(rig, headers):
     answer = await rig.ingress_request("GET", "/sender/locations", *headers)
     assert envelope(answer) == (404, 2001)
@@ -160,6 +163,7 @@ async def test_routing_headers_that_name_anybody_else_are_refused(rig, headers):
 
 @pytest.mark.parametrize("module", ["locations", "sessions", "tariffs", "tokens"])
 @pytest.mark.parametrize("owned", ["FR/ABC/1", "DE/OTH", "DEU/ABC/1", "%46R/ABC/1", "DE/"])
+@pytest.mark.threat("P8")
 async def test_an_object_of_somebody_else_is_refused(rig, module, owned):
     answer = await rig.ingress_request("PUT", f"/receiver/{module}/{owned}", body=b"{}")
     assert envelope(answer) == (404, 2001)
@@ -181,6 +185,7 @@ async def test_paths_that_name_no_owner_are_not_checked_for_one(rig, rest):
     assert answer.http_status == 200
 
 
+@pytest.mark.threat("P8")
 async def test_the_check_of_ownership_can_be_relaxed_for_one_partner(rig):
     rig.configure(partners={"acme": {"ownership_check": "relaxed"}})
     await rig.ingress_request("PUT", "/receiver/tokens/FR/OTH/1", body=b"{}")
@@ -215,6 +220,7 @@ _QUERIES = st.text(alphabet="abAB/.%25fF0;~*'?&=+-_@:,()!$[]{}|\\^`\"<>", min_si
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rest=_PATHS, query=st.just("") | _QUERIES.map("?".__add__))
+@pytest.mark.threat("P2")
 async def test_any_path_is_refused_or_reaches_the_backend_byte_for_byte(rig, rest, query):
     rig.backend.requests.clear()
     answer = await rig.ingress_request("GET", f"/sender/locations/{rest}{query}")

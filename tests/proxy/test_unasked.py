@@ -38,6 +38,7 @@ class Talkative:
     [wire.answer(body=b"UNASKED"), wire.answer(408, "Connection: close"), b"HTTP/1.1 101 Switching\r\n\r\n", b"junk"],
     ids=["an answer", "a time-out", "an upgrade", "junk"],
 )
+@pytest.mark.threat("R14")
 async def test_what_comes_unasked_is_taken_for_no_answer(rig, listener, afterwards):
     side, ask = LISTENERS[listener]
     other = getattr(rig, side)
@@ -57,6 +58,7 @@ async def test_what_comes_unasked_is_taken_for_no_answer(rig, listener, afterwar
 
 
 @pytest.mark.parametrize(("listener", "expected"), [("ingress", (504, 3000)), ("egress", (504, 4002))])
+@pytest.mark.threat("P5")
 async def test_a_head_that_drips_is_waited_for_no_longer_than_one_that_does_not_come(rig, listener, expected):
     rig.configure(timeouts={"backend_answer_seconds": 0.3, "partner_answer_seconds": 0.3})
     side, ask = LISTENERS[listener]
@@ -117,6 +119,7 @@ async def test_the_time_that_a_client_takes_to_send_is_neither_ours_nor_the_othe
     assert rig.call.fault is not Fault.PARTNER
 
 
+@pytest.mark.threat("P7")
 async def test_secrets_in_the_headers_of_an_answer_travel_no_further(rig):
     rig.backend.answers.append(
         wire.answer(200, f"Authorization: {BACKEND_AUTHORIZATION}", f"X-Echo: got {BACKEND_AUTHORIZATION}")

@@ -153,9 +153,11 @@ class OtherEnd:
 
 
 @contextlib.asynccontextmanager
-async def other_end():
+async def other_end(port=0, sock=None):
+    """A backend or partner on a free port, on this one, or on a socket that listens already."""
     end = OtherEnd()
-    server = await asyncio.start_server(end.serve, "127.0.0.1", 0)
+    where = {"host": "127.0.0.1", "port": port} if sock is None else {"sock": sock}
+    server = await asyncio.start_server(end.serve, **where)
     end.port = server.sockets[0].getsockname()[1]
     try:
         yield end

@@ -44,6 +44,7 @@ async def test_an_empty_trail_is_whole(books):
 
 
 @pytest.mark.parametrize("statement", TAMPERED.values(), ids=TAMPERED)
+@pytest.mark.threat("S3")
 async def test_a_trail_that_was_touched_is_broken(trail, statement):
     def tamper(connection):
         if statement != "last":

@@ -68,6 +68,7 @@ async def test_a_statement_that_fails_leaves_nothing_and_is_told_without_its_val
 
 
 @pytest.mark.ways("kill")
+@pytest.mark.threat("T4")
 async def test_store_stop_a_commit_is_whole_though_its_caller_is_cancelled(counting, beside):
     def work(connection):
         add(1)(connection)
@@ -108,6 +109,7 @@ async def test_a_reader_sees_one_state_of_the_database(counting, beside):
 
 
 @pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+@pytest.mark.threat("T5")
 async def test_every_connection_syncs_fully_and_keeps_no_write_ahead_log(store):
     def pragmas(connection):
         return [

@@ -52,6 +52,7 @@ async def refusal(keeper, value, area=FUNCTIONAL):
     return refused.value.refusal, refused.value.partner
 
 
+@pytest.mark.threat("H1", "H3")
 async def test_a_registered_partner_is_known_by_its_token_in_every_form(books, keeper):
     await books.register("acme", "DE-ABC", inbound_token="token-c")
 

@@ -146,6 +146,7 @@ class TestConcurrency:
 
 class TestSecrets:
     @pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
+    @pytest.mark.threat("S1")
     async def test_no_token_lies_in_the_file_in_plain_after_a_whole_life(self, books, database):
         secrets = [f"canary-{name}-{'x' * 20}" for name in ("a1", "c1", "b1", "c2", "b2", "a2", "b3", "c3", "n3", "d3")]
         a1, c1, b1, c2, b2, a2, b3, c3, n3, d3 = secrets
@@ -182,6 +183,7 @@ class TestSecrets:
         assert b"canary" not in written
         assert books.vault.fingerprint(c3).encode() in written
 
+    @pytest.mark.threat("S2")
     async def test_a_ciphertext_moved_to_another_partner_does_not_decrypt(self, books):
         for name, party in (("one", "DE-ABC"), ("other", "DE-XYZ")):
             await books.register(name, party)
