@@ -14,6 +14,8 @@ from tests.hostile.spellings import NAMES, spellings
 from tests.hostile.tripwire import Names, tripwire
 from tests.net.conftest import NamesLeadTo
 
+pytestmark = pytest.mark.threat("T2", "T8", "U1")
+
 OWN, FRONT = "own.example", 8443
 
 

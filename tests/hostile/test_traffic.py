@@ -9,7 +9,7 @@ import pytest
 
 from tests.hostile.answers import tells_nothing
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.threat("T8", "U1", "U6")]
 
 REDIRECTS = (301, 302, 303, 307, 308)
 COMMAND_THERE = "receiver/commands/START_SESSION"

@@ -8,6 +8,8 @@ import pytest
 from gateway.net.address import AddressPolicy, AllowRule, GuardedResolver, HostRefusedError, UrlRefusedError, calling
 from tests.net.conftest import NamesLeadTo
 
+pytestmark = pytest.mark.threat("U4")
+
 #: Every combination of what a rule may name beside its network.
 RULES = [
     {"hosts": hosts, "ports": ports, "partner": partner}
