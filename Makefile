@@ -49,7 +49,7 @@ every-write: $(READY) ## each write and sync of a handshake fails once, and is t
 	@OCPI_GATEWAY_WRITE_STEP=1 $(BIN)/python -m pytest -n 2 tests/e2e/test_strace.py $(ARGS)
 
 every-spelling: $(READY) ## every spelling of a forbidden target through every entry point of a gateway
-	@OCPI_GATEWAY_EVERY_SPELLING=1 $(IN_SCRATCH) $(BIN)/python -m pytest -n $(WORKERS) --timeout 900 tests/hostile $(ARGS)
+	@OCPI_GATEWAY_EVERY_SPELLING=1 $(IN_SCRATCH) $(BIN)/python -m pytest -n $(WORKERS) --timeout 900 tests/urls $(ARGS)
 
 search: $(READY) ## two gateways, 2000 times 50 acts that may fail in any way (SEED= repeats a search; takes an hour or so)
 	@echo "seed $(SEED)"

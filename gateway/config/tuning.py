@@ -23,7 +23,11 @@ class Limits(Section):
         description="Largest body of a request whose `response_url` has to be rewritten, in bytes.",
     )
     header_bytes: int = Field(
-        default=8190, ge=1024, le=65536, description="Longest request line, and longest single header, in bytes."
+        default=8190,
+        ge=1024,
+        le=65536,
+        description="Longest request line, and longest single header, in bytes; all headers of a request together may "
+        "be eight times as long.",
     )
     unknown_token_refreshes_per_second: Rate = Field(
         default=20,

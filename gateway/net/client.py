@@ -65,7 +65,7 @@ class HttpClient:
         """Send one request and wait for the head of the answer, which the caller has to release or close.
 
         Args:
-            url: sent exactly as written, but for a question mark with nothing behind it, which yarl drops.
+            url: sent exactly as written.
             headers: everything beside `Host`, `User-Agent` and the framing of the body.
             data: the body; streamed in chunks where it is an iterable and `headers` has no `Content-Length`.
             partner: for whom this is; rules and connections are kept apart by it.
@@ -77,6 +77,8 @@ class HttpClient:
         if self._policy is not None:
             self._policy.check_target(url, partner=partner)
         exact = URL(url, encoded=True)
+        if url.endswith("?") and not exact.raw_query_string:
+            exact = exact.with_path(exact.raw_path + "?", encoded=True)  # yarl drops one with nothing behind it
         with calling(host=exact.raw_host or "", partner=partner):
             return await self._session.request(
                 method,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from aiohttp import HttpVersion11, web
+from aiohttp import HttpVersion10, HttpVersion11, web
 from aiohttp.http_exceptions import BadHttpMethod, HttpProcessingError, LineTooLong
 from aiohttp.web_protocol import RequestHandler, RequestPayloadError, _ErrInfo
 from multidict import CIMultiDict
@@ -41,12 +41,14 @@ class IncomingRequest(web.BaseRequest):
 
     async def _prepare_hook(self, response: web.StreamResponse) -> None:
         response.headers.popall("Server", None)
+        if self._message.version not in {HttpVersion10, HttpVersion11}:  # refused, and not to be answered in kind (R9)
+            self._cache["version"] = HttpVersion11
 
 
 class Connection(RequestHandler):
     """aiohttp's protocol with a deadline for heads and envelopes for errors."""
 
-    __slots__ = ("_head_timer", "_refused_ids", "server", "source")
+    __slots__ = ("_head_size", "_head_timer", "_refused_ids", "server", "source")
 
     def __init__(self, server: "GatewayServer", **options: Any) -> None:
         super().__init__(server, **options)
@@ -54,6 +56,7 @@ class Connection(RequestHandler):
         self.source = ""
         self._head_timer: asyncio.TimerHandle | None = None
         self._refused_ids: Mapping[str, str] = {}
+        self._head_size = 0
 
     @property
     def busy(self) -> bool:
@@ -78,15 +81,20 @@ class Connection(RequestHandler):
         self.server.closed(self)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came, and bound the time until a head is complete, however slowly it drips."""
+        """Parse what came, and bound time and size until a head is complete, however slowly it drips."""
         idle = self._idle
         super().data_received(data)
         if self._messages:
             self._stop_head_timer()
+            self._head_size = 0
             if isinstance(self._messages[-1][0], _ErrInfo):
                 self._refused_ids = _ids_in(data)
-        elif idle and self._head_timer is None:
-            self._start_head_timer()
+        elif idle:
+            self._head_size += len(data)
+            if self._head_size > self.server.head_bytes:
+                self.force_close()
+            elif self._head_timer is None:
+                self._start_head_timer()
 
     def close(self) -> None:
         """Close now if idle, else after the answer under way."""

@@ -22,7 +22,7 @@ _ONCE: Final = frozenset(
         b"x-request-id",
     }
 )
-_HOST: Final = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?")
+_HOST: Final = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*\])(?::([0-9]{1,5}))?")
 _LENGTH: Final = re.compile(r"0|[1-9][0-9]{0,18}")
 _HIGHEST_PORT: Final = 65535
 

@@ -25,8 +25,11 @@ from gateway.ocpi.timestamps import Clock
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 _BAD_REQUEST: Final = 400
+_HEADERS_TOO_LARGE: Final = 431
 _SERVER_ERRORS: Final = 500
 _MAX_CONNECTIONS: Final = 4096
+#: How many headers of the greatest length a head may hold: its memory is taken before anybody is known.
+_HEADERS: Final = 8
 _NO_HEADERS: Final[Mapping[str, str]] = {}
 _STATUS_CODES: Final = {413: StatusCode.INVALID_PARAMETERS}  # contract.md, Answers to trouble
 #: How long handlers that were cancelled may take to clean up.
@@ -64,6 +67,7 @@ class GatewayServer(web.Server):
         clock: Clock,
         on_failure: Callable[[ServerFailure], None],
         header_seconds: float,
+        head_bytes: int,
         room: Room,
         **options: Any,
     ) -> None:
@@ -73,6 +77,7 @@ class GatewayServer(web.Server):
         self._options = options
         self.on_failure = on_failure
         self.header_seconds = header_seconds
+        self.head_bytes = head_bytes
         self.room = room
         self.connections_open: set[Connection] = set()
         self.closing = False
@@ -163,6 +168,9 @@ class GatewayServer(web.Server):
         reason = refusal(request)
         if reason is not None:
             return self.failure_response(_BAD_REQUEST, reason, peer=request.remote or "", headers=request.headers)
+        if sum(len(name) + len(value) for name, value in request.raw_headers) > self.head_bytes:
+            words, peer = "the headers are too long together", request.remote or ""
+            return self.failure_response(_HEADERS_TOO_LARGE, words, peer=peer, headers=request.headers)
         try:
             return await self._handler(request)
         except web.HTTPException as refused:  # raised by aiohttp itself, for example where a body is too large
@@ -194,7 +202,7 @@ def make_server(
 
     Args:
         on_failure: told of every request that aiohttp or the framing rules ended.
-        header_bytes: the longest single header; a request line may be a third longer.
+        header_bytes: the longest single header; a request line may be a third longer, all headers eight times as long.
         header_seconds: how long the head of a request may take.
         keep_alive_seconds: how long a connection may idle between requests.
         room: for how many connections; further ones are closed at once.
@@ -204,6 +212,7 @@ def make_server(
         clock=clock,
         on_failure=on_failure,
         header_seconds=header_seconds,
+        head_bytes=header_bytes * _HEADERS,
         room=room or Room(_MAX_CONNECTIONS),
         keepalive_timeout=keep_alive_seconds,
         max_line_size=header_bytes * 4 // 3 + _OUR_PREFIX,  # a link that we sealed is longer than the one inside

@@ -40,6 +40,7 @@ _NOT_FORWARDED: Final = _HOP_BY_HOP | {
     "fastly-client-ip",
     "forwarded",
     "host",
+    "proxy",  # becomes HTTP_PROXY in a CGI program, through which that then calls others
     "remote-user",
     "true-client-ip",
     "via",

@@ -52,7 +52,7 @@ class Search:
 
     def add(self, kind, secret):
         """Look for this, too; gives whether it is new. `secret` is text or bytes."""
-        value = secret.encode() if isinstance(secret, str) else bytes(secret)
+        value = secret.encode(errors="surrogateescape") if isinstance(secret, str) else bytes(secret)
         if value in self._kinds or len(value) < _SHORTEST or len(set(value)) < _FEWEST:
             return False
         self._kinds[value] = kind

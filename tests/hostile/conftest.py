@@ -1,32 +1,34 @@
-"""One gateway for each module of tests, because hundreds of spellings go through it."""
+"""The stage, once for all tests of a worker, and the fronts before it."""
 
-from contextlib import suppress
+from contextlib import ExitStack
 
-import pytest_asyncio
+import pytest
 
-from gateway.observe.events import Event
-from gateway.ocpi.errors import GatewayError
+from tests.hostile import fronts
+from tests.hostile.documents import BODY_BYTES, CREDENTIALS_BYTES
 from tests.hostile.stage import staged
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def _stage(tmp_path_factory):
-    async with staged(tmp_path_factory.mktemp("stage")) as stage:
-        yield stage
+@pytest.fixture(scope="session")
+def stage(tmp_path_factory):
+    """A gateway that is patient with others, so that a busy machine changes no outcome."""
+    limits = {"body_bytes": BODY_BYTES, "credentials_body_bytes": CREDENTIALS_BYTES}
+    with staged(tmp_path_factory.mktemp("stage"), limits=limits) as running:
+        yield running
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def stage(_stage):
-    """A whole gateway with a partner whose every answer can be bent."""
-    _stage.begin()
-    yield _stage
-    with suppress(GatewayError):
-        await _stage.gateway.verbs.revoke(_stage.partner)  # another test's partner is the same party
-    assert [line for line in _stage.gateway.log if line["event"] == Event.REQUEST_CRASHED] == []
+@pytest.fixture(scope="session")
+def front_port(stage, tmp_path_factory):
+    """Gives the port of a front before the stage, by its name; started at the first use."""
+    ports = {}
+    with ExitStack() as stack:
 
+        def port_of(name):
+            if fronts.program(name) is None:
+                pytest.skip(f"{name} is not installed here (.ci/run installs it)")
+            if name not in ports:
+                folder = tmp_path_factory.mktemp(name)
+                ports[name] = stack.enter_context(fronts.front(name, folder, stage.public_port))
+            return ports[name]
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def registered(stage):
-    """The stage, with the partner registered."""
-    await stage.register()
-    return stage
+        yield port_of

@@ -9,11 +9,11 @@ import trustme
 from gateway.ocpi.flow import HandshakeError
 from tests.app.conftest import document_of
 from tests.e2e.rig import EGRESS_TOKEN, Backend
-from tests.hostile.answers import tells_nothing
-from tests.hostile.stage import OWN, PUBLIC_URL, Front, started
-from tests.hostile.tripwire import Names
 from tests.platform import Platform
 from tests.tls import SelfSigned, old_context, server_context, tls_server
+from tests.urls.answers import tells_nothing
+from tests.urls.stage import OWN, PUBLIC_URL, Front, started
+from tests.urls.tripwire import Names
 
 pytestmark = pytest.mark.threat("U5", "U6")
 

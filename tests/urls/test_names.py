@@ -3,8 +3,8 @@
 import pytest
 
 from gateway.ocpi.flow import HandshakeError
-from tests.hostile.answers import tells_nothing
-from tests.hostile.stage import OWN
+from tests.urls.answers import tells_nothing
+from tests.urls.stage import OWN
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.threat("U3", "U5")]
 

@@ -4,7 +4,7 @@ from itertools import cycle
 
 import pytest
 
-from tests.hostile.answers import tells_nothing
+from tests.urls.answers import tells_nothing
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.threat("T8", "U1", "U6", "H7")]
 

@@ -10,9 +10,9 @@ import pytest
 from gateway.net.address import AddressPolicy, AllowRule, UrlRefusedError
 from gateway.net.client import partner_client
 from gateway.net.failures import FAILURES
-from tests.hostile.spellings import NAMES, spellings
-from tests.hostile.tripwire import Names, tripwire
 from tests.net.conftest import NamesLeadTo
+from tests.urls.spellings import NAMES, spellings
+from tests.urls.tripwire import Names, tripwire
 
 pytestmark = pytest.mark.threat("T2", "T8", "U1")
 
