@@ -6,6 +6,7 @@ import threading
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -92,6 +93,17 @@ def server_context(certificate, *, clients=None, version=None):
         context.verify_mode = ssl.CERT_REQUIRED
     if version is not None:
         context.minimum_version = context.maximum_version = version
+    return context
+
+
+def old_context(certificate):
+    """For a server that speaks TLS 1.0 and 1.1 only."""
+    context = server_context(certificate)
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with pytest.warns(DeprecationWarning, match="deprecated"):
+        context.minimum_version = ssl.TLSVersion.TLSv1
+    with pytest.warns(DeprecationWarning, match="deprecated"):
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
     return context
 
 

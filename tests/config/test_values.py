@@ -165,7 +165,19 @@ def test_a_network_is_given_exactly(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["10.20.0.1/16", "10.0.0.0/33", "x", "", ["10.0.0.0/8"], "0.0.0.0/0", "127.0.0.0/8", "169.254.0.0/16", "::/0"],
+    [
+        "10.20.0.1/16",
+        "10.0.0.0/33",
+        "x",
+        "",
+        ["10.0.0.0/8"],
+        "0.0.0.0/0",
+        "0.0.0.0/8",
+        "127.0.0.0/8",
+        "169.254.0.0/16",
+        "::/0",
+        "::/127",
+    ],
 )
 def test_a_network_with_host_bits_or_with_loopback_or_metadata_in_it_is_refused(text):
     assert refuses(Network, text)

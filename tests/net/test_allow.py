@@ -8,6 +8,8 @@ import pytest
 from gateway.net.address import AddressPolicy, AllowRule, GuardedResolver, HostRefusedError, UrlRefusedError, calling
 from tests.net.conftest import NamesLeadTo
 
+pytestmark = pytest.mark.threat("U4")
+
 #: Every combination of what a rule may name beside its network.
 RULES = [
     {"hosts": hosts, "ports": ports, "partner": partner}
@@ -44,7 +46,7 @@ def expected(rule, connection):
         ("fd12:3456::1/128", "fd12:3456::1", "fd12:3456::2"),
     ],
 )
-@pytest.mark.parametrize("rule", RULES, ids=str)
+@pytest.mark.parametrize("rule", RULES)
 async def test_a_rule_opens_its_network_for_its_hosts_ports_and_partner_and_nothing_else(cidr, inside, outside, rule):
     policy = AddressPolicy(allow=[AllowRule(ip_network(cidr), **rule)])
     for connection in CONNECTIONS:

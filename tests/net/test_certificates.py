@@ -1,6 +1,5 @@
 """Each thing that can be wrong with a partner's certificate is told in words, and the request does not go out."""
 
-import ssl
 from datetime import UTC, datetime
 
 import pytest
@@ -11,7 +10,9 @@ from gateway.net.client import partner_client
 from gateway.net.fetch import fetch
 from gateway.ocpi.flow import Fetch, FetchCause, FetchFailedError
 from tests.net.conftest import NamesLeadTo
-from tests.tls import SelfSigned, server_context, tls_server
+from tests.tls import SelfSigned, old_context, server_context, tls_server
+
+pytestmark = pytest.mark.threat("U5")
 
 HOST = "partner.example"
 
@@ -41,13 +42,7 @@ def _self_signed(_trusted, folder):
 
 
 def _old(trusted, _folder):
-    context = server_context(trusted.issue_cert(HOST))
-    context.set_ciphers("ALL:@SECLEVEL=0")
-    with pytest.warns(DeprecationWarning, match="deprecated"):
-        context.minimum_version = ssl.TLSVersion.TLSv1
-    with pytest.warns(DeprecationWarning, match="deprecated"):
-        context.maximum_version = ssl.TLSVersion.TLSv1_1
-    return context
+    return old_context(trusted.issue_cert(HOST))
 
 
 #: What a server presents, and what is said about it.

@@ -4,6 +4,7 @@ from contextlib import suppress
 
 import pytest_asyncio
 
+from gateway.observe.events import Event
 from gateway.ocpi.errors import GatewayError
 from tests.urls.stage import staged
 
@@ -21,6 +22,7 @@ async def stage(_stage):
     yield _stage
     with suppress(GatewayError):
         await _stage.gateway.verbs.revoke(_stage.partner)  # another test's partner is the same party
+    assert [line for line in _stage.gateway.log if line["event"] == Event.REQUEST_CRASHED] == []
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -32,7 +32,7 @@ OWN = "own.example"
 #: Not the tripwire's address: whatever port of its own host the backend names, it means.
 BACKEND = "backend.internal"
 PUBLIC_URL = "https://gateway.example"
-PARTNERS = [f"partner{number}" for number in range(300)]
+PARTNERS = [f"partner{number}" for number in range(500)]
 _LITERALS = ("localhost", "127.0.0.1", "::1", "169.254.169.254")
 
 

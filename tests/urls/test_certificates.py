@@ -1,6 +1,7 @@
 """TLS of a whole gateway: the operator reads what is wrong with a certificate, the partner doesn't; and mTLS."""
 
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 import trustme
@@ -8,10 +9,13 @@ import trustme
 from gateway.ocpi.flow import HandshakeError
 from tests.app.conftest import document_of
 from tests.e2e.rig import EGRESS_TOKEN, Backend
-from tests.tls import SelfSigned, server_context
+from tests.platform import Platform
+from tests.tls import SelfSigned, old_context, server_context, tls_server
 from tests.urls.answers import tells_nothing
 from tests.urls.stage import OWN, PUBLIC_URL, Front, started
 from tests.urls.tripwire import Names
+
+pytestmark = pytest.mark.threat("U5", "U6")
 
 PAST, FUTURE = datetime(2021, 1, 1, tzinfo=UTC), datetime(2199, 1, 1, tzinfo=UTC)
 
@@ -79,6 +83,22 @@ async def test_the_operator_reads_what_is_wrong_with_a_certificate_and_the_partn
     assert words in record.note
     assert any(words in str(line.get("outcome", "")) for line in gateway.log)
     assert front.requests == []
+
+
+async def test_the_operator_reads_that_a_platform_speaks_old_tls_only_and_the_partner_does_not(world, tmp_path):
+    trusted = trustme.CA()
+    trusted.cert_pem.write_to_path(tmp_path / "ca.pem")
+    with tls_server(old_context(trusted.issue_cert(OWN))) as server:
+        platform = SimpleNamespace(host=OWN, port=server.port)
+        async with Platform() as partner, world([platform], outbound={"ca_file": str(tmp_path / "ca.pem")}) as gateway:
+            document = {**partner.credentials, "url": f"https://{OWN}:{server.port}/versions"}
+            token_a = (await gateway.verbs.invite("acme")).invitation_token
+            http_status, envelope = await partner.register(gateway.public_url, token_a=token_a, document=document)
+            record = await gateway.verbs.partner("acme")
+
+    assert tells_nothing((http_status, envelope["status_code"], envelope["status_message"]))
+    assert "does not speak TLS 1.2 or newer" in record.note
+    assert server.requests == 0
 
 
 class Partners:

@@ -14,6 +14,8 @@ from tests.net.conftest import NamesLeadTo
 from tests.urls.spellings import NAMES, spellings
 from tests.urls.tripwire import Names, tripwire
 
+pytestmark = pytest.mark.threat("T2", "T8", "U1")
+
 OWN, FRONT = "own.example", 8443
 
 

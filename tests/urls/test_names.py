@@ -6,7 +6,7 @@ from gateway.ocpi.flow import HandshakeError
 from tests.urls.answers import tells_nothing
 from tests.urls.stage import OWN
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.threat("U3", "U5")]
 
 OTHERS = ("127.0.0.2", "::1", "10.0.0.1", "169.254.169.254", "0.0.0.0")
 REDIRECTS = (301, 302, 303, 307, 308)

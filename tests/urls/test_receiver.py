@@ -6,7 +6,7 @@ import pytest
 
 from tests.urls.answers import tells_nothing
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.threat("T8", "U1", "U6", "H7")]
 
 REDIRECTS = (301, 302, 303, 307, 308)
 

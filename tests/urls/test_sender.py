@@ -10,7 +10,7 @@ from gateway.ocpi.errors import GatewayError, OperatorError
 from gateway.ocpi.flow import HandshakeError
 from tests.platform import ocpi
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.threat("T8", "U1", "H7")]
 
 REDIRECTS = (301, 302, 303, 307, 308)
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.urls.answers import tells_nothing
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.threat("T8", "U1", "U6")]
 
 REDIRECTS = (301, 302, 303, 307, 308)
 COMMAND_THERE = "receiver/commands/START_SESSION"
@@ -99,8 +99,8 @@ async def response_urls(stage, write, read):
 
 async def test_no_response_url_of_the_backend_leads_a_partner_elsewhere_than_to_the_backend(registered):
     called = 0
+    registered.front.answers["/commands/START_SESSION"] = (200, answer(), {})
     for url in registered.spellings:
-        registered.front.answers["/commands/START_SESSION"] = (200, answer(), {})
         before = len(registered.front.requests)
         said, _ = await registered.ask_partner(COMMAND_THERE, method="POST", document={"response_url": url})
         assert said[:2] in {(200, 1000), (400, 2001)}, (url, said)
