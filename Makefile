@@ -25,7 +25,7 @@ LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashe
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test kill-loop every-write every-spelling search bench flood check lint types contracts docs-fresh
+.PHONY: help demo run test kill-loop every-write every-spelling search bench flood soak check lint types contracts docs-fresh
 .PHONY: format docs lock
 .PHONY: image image-test clean
 
@@ -95,6 +95,9 @@ bench: $(READY) ## what many partners cost, as ratios to ten (ARGS=100000 for an
 
 flood: $(READY) ## what 1200 slow attackers cost good clients, for a minute (ARGS=20 for so many seconds)
 	@$(BIN)/python -m bench.flood $(ARGS)
+
+soak: $(READY) ## does it grow: half an hour of traffic with faults (ARGS='MINUTES REQUESTS_PER_SECOND')
+	@$(BIN)/python -m bench.soak $(ARGS)
 
 image: ## build the container image with the engine that is here
 	@tools/image.sh build $(IMAGE)
