@@ -25,8 +25,8 @@ LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashe
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test kill-loop every-write search bench check lint types contracts docs-fresh format docs lock
-.PHONY: image image-test clean
+.PHONY: help demo run test kill-loop every-write search paths bench check lint types contracts docs-fresh format docs
+.PHONY: lock image image-test clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -83,6 +83,10 @@ lock: ## resolve requirements/*.lock (needs uv; ARGS=--upgrade takes the newest 
 	@$(LOCK) pyproject.toml --extra postgres -o requirements/runtime.lock
 	@$(LOCK) pyproject.toml --extra postgres --group dev requirements/build.in \
 		-c requirements/runtime.lock -c requirements/build.lock -o requirements/dev.lock
+
+paths: $(READY) ## 100 000 random request targets: refused, or the same bytes at the backend (SEED= repeats them; minutes)
+	@echo "seed $(SEED)"
+	@OCPI_GATEWAY_PATHS=$(SEED) $(BIN)/python -m pytest -n $(WORKERS) tests/app/test_targets.py tests/ocpi/test_paths.py $(ARGS)
 
 bench: $(READY) ## what many partners cost, as ratios to ten (ARGS=100000 for another number)
 	@$(BIN)/python bench/partners.py $(ARGS)
