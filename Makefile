@@ -25,9 +25,8 @@ LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashe
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test kill-loop every-write every-spelling search bench flood soak check lint types contracts docs-fresh
-.PHONY: format docs lock
-.PHONY: image image-test clean
+.PHONY: help demo run test kill-loop every-write every-spelling search paths fuzz bench flood soak check lint types
+.PHONY: contracts docs-fresh format docs lock image image-test clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -89,6 +88,14 @@ lock: ## resolve requirements/*.lock (needs uv; ARGS=--upgrade takes the newest 
 	@$(LOCK) pyproject.toml --extra postgres -o requirements/runtime.lock
 	@$(LOCK) pyproject.toml --extra postgres --group dev requirements/build.in \
 		-c requirements/runtime.lock -c requirements/build.lock -o requirements/dev.lock
+	@$(LOCK) requirements/fuzz.in -o requirements/fuzz.lock
+
+paths: $(READY) ## 100 000 random request targets: refused, or the same bytes at the backend (SEED= repeats them; minutes)
+	@echo "seed $(SEED)"
+	@OCPI_GATEWAY_PATHS=$(SEED) $(BIN)/python -m pytest -n $(WORKERS) tests/app/test_targets.py tests/ocpi/test_paths.py $(ARGS)
+
+fuzz: $(VENV)/.fuzz ## fuzz the readers of what strangers send, a minute each (ARGS='path --seconds 600 --runs 0')
+	@$(BIN)/python -m fuzz $(ARGS)
 
 bench: $(READY) ## what many partners cost, as ratios to ten (ARGS=100000 for another number)
 	@$(BIN)/python bench/partners.py $(ARGS)
@@ -106,7 +113,7 @@ image-test: ## build the image, run it hardened and check what it promises
 	@tools/image.sh test $(IMAGE)
 
 clean: ## remove what these targets made, the environments included
-	@rm -rf $(VENV) .peers .*_cache .hypothesis .coverage* htmlcov dist build
+	@rm -rf $(VENV) .peers .fuzz .*_cache .hypothesis .coverage* htmlcov dist build
 
 $(READY): requirements/dev.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo 'OCPI Gateway needs Python 3.11 or newer with its venv module, and found none on' \
@@ -115,4 +122,9 @@ $(READY): requirements/dev.lock pyproject.toml
 	@echo 'installing the locked dependencies'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# What only `make fuzz` needs has a lock of its own: no test waits for it.
+$(VENV)/.fuzz: $(READY) requirements/fuzz.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.lock
 	@touch $@

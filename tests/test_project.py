@@ -68,7 +68,7 @@ def test_every_locked_package_carries_a_hash_and_no_lock_names_an_index(lock):
 
 
 def test_there_is_one_lock_for_each_purpose_and_no_other():
-    assert [lock.name for lock in LOCKS] == ["build.lock", "dev.lock", "runtime.lock"]
+    assert [lock.name for lock in LOCKS] == ["build.lock", "dev.lock", "fuzz.lock", "runtime.lock"]
     assert not (ROOT / "uv.lock").exists()
 
 
