@@ -25,6 +25,7 @@ from gateway.app.workers import ALONE, Supervisor, Worker
 from gateway.config import Config
 from gateway.config.network import PrivateListener, PublicListener, StatusListener
 from gateway.net.listener import Listener
+from gateway.net.lookups import give_threads
 from gateway.net.room import Room
 from gateway.net.server import GatewayServer, Handler, ServerFailure, make_server
 from gateway.net.source import Sources
@@ -81,6 +82,7 @@ async def serve(config: Config, log: Logger, worker: Worker = ALONE) -> int:
     """
     stop, force = asyncio.Event(), asyncio.Event()
     _on_signals(stop, force)
+    give_threads(asyncio.get_running_loop())
     async with running(config, log, worker) as (listeners, readiness):
         log.info(Event.READY)
         gc.collect()

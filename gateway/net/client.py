@@ -22,6 +22,7 @@ from yarl import URL
 
 from gateway import __version__
 from gateway.net.address import AddressPolicy, GuardedResolver, calling, current_partner
+from gateway.net.lookups import BoundedResolver
 from gateway.net.tls import client_context
 from gateway.net.trust import PartnerContexts, PartnerTls
 from gateway.ocpi.errors import InternalError
@@ -164,7 +165,7 @@ def partner_client(
         ssl=client_context(ca_file),
         limit=connections,
         limit_per_host=connections_per_partner,
-        resolver=GuardedResolver(policy, resolver or DefaultResolver()),
+        resolver=GuardedResolver(policy, BoundedResolver(resolver or DefaultResolver())),
         use_dns_cache=False,  # a cached answer was judged for another partner
         socket_factory=policy.socket_factory,
         **_keep_alive(keep_alive_seconds),
