@@ -25,8 +25,8 @@ LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashe
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test kill-loop every-write every-spelling search paths fuzz bench flood soak check lint types
-.PHONY: contracts docs-fresh format docs lock image image-test clean
+.PHONY: help demo run test kill-loop every-write every-spelling search paths fuzz coverage mutants bench flood soak check
+.PHONY: lint types contracts docs-fresh format docs lock image image-test clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -96,6 +96,12 @@ paths: $(READY) ## 100 000 random request targets: refused, or the same bytes at
 
 fuzz: $(VENV)/.fuzz ## fuzz the readers of what strangers send, a minute each (ARGS='path --seconds 600 --runs 0')
 	@$(BIN)/python -m fuzz $(ARGS)
+
+coverage: $(READY) ## 95 % of the branches of authentication, egress policy, store and handshake are tested; some minutes
+	@$(IN_SCRATCH) $(BIN)/python -m tools.coverage_gate $(ARGS)
+
+mutants: $(READY) ## the tests notice 85 % of small faults there (ARGS='address ranges --sample 30'; all take hours)
+	@$(IN_SCRATCH) $(BIN)/python -m tools.mutants $(ARGS)
 
 bench: $(READY) ## what many partners cost, as ratios to ten (ARGS=100000 for another number)
 	@$(BIN)/python bench/partners.py $(ARGS)

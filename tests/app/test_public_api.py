@@ -133,6 +133,7 @@ def described(partner):
     return schemathesis.openapi.from_dict(document)
 
 
+@pytest.mark.timeout(max(120, 20 * EXAMPLES))
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=lambda mode: mode.value)
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
 def test_every_answer_is_one_that_the_description_has(partner, described, path, method, mode):

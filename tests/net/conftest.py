@@ -82,6 +82,7 @@ class NamesLeadTo(AbstractResolver):
     def __init__(self, *addresses):
         self.addresses = addresses
         self.asked = []
+        self.closed = False
 
     async def resolve(self, host, port=0, family=socket.AF_UNSPEC):
         self.asked.append(host)
@@ -91,7 +92,7 @@ class NamesLeadTo(AbstractResolver):
         ]
 
     async def close(self):
-        pass
+        self.closed = True
 
 
 @pytest.fixture

@@ -192,6 +192,12 @@ def test_development_allows_http_loopback_and_any_port(url):
     assert AddressPolicy(development=True).check_url(url) == url
 
 
+@pytest.mark.parametrize("url", ["http://emsp.example:0/", "http://127.0.0.1:0/", "https://emsp.example:00/"])
+def test_no_mode_allows_a_port_that_is_none(url):
+    with pytest.raises(UrlRefusedError, match="unusual origin"):
+        AddressPolicy(development=True).check_url(url)
+
+
 def test_development_does_not_open_private_networks():
     policy = AddressPolicy(development=True)
     assert not policy.permits("10.0.0.1", host="partner.example", port=443, partner=None)
@@ -247,6 +253,12 @@ async def test_a_name_is_refused_if_any_of_its_addresses_is_not_allowed():
     with pytest.raises(UrlRefusedError, match="not allowed") as refused:
         await resolver.resolve("partner.example", 443)
     assert "10.0.0.1" not in str(refused.value)
+
+
+async def test_a_closed_resolver_closes_the_one_inside():
+    inside = NamesLeadTo()
+    await GuardedResolver(STRICT, inside).close()
+    assert inside.closed
 
 
 async def test_a_name_with_only_public_addresses_resolves():

@@ -42,6 +42,7 @@ def readings(header, **options):
         pytest.param(f"Token   {encoded('example-token')} \t", "example-token", id="blanks around"),
         pytest.param(f"Token {encoded('x' * 64)}", "x" * 64, id="64 characters"),
         pytest.param("Token a==b", "a==b", id="plain with padding inside"),
+        pytest.param(f"Token {encoded('example-token')}==", "example-token", id="more padding than needed"),
     ],
 )
 def test_every_tolerated_form_gives_the_token(header, token):
@@ -89,6 +90,11 @@ def test_base64_of_what_no_token_may_hold_is_not_decoded(inside):
     header = f"Token {base64.b64encode(inside.encode('latin-1')).decode()}"
 
     assert [form for form, _ in candidates(header)] in ([TokenForm.PLAIN], [])
+
+
+@pytest.mark.parametrize("literal", ["ZXhh!bXBs", "ZXhh.bXBs", "ZXhh=bXBs"])
+def test_what_base64_does_not_know_is_not_passed_over(literal):
+    assert readings(f"Token {literal}") == [literal]
 
 
 def test_bearer_is_accepted_where_it_is_asked_for_only():
