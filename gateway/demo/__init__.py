@@ -16,7 +16,7 @@ from gateway.demo.setting import choose_setting
 from gateway.demo.show import Show
 from gateway.demo.stage import open_stage
 
-_STOPPING: Final = (signal.SIGTERM, signal.SIGHUP)
+_STOPPING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 async def run_demo() -> int:
