@@ -9,6 +9,7 @@ import trustme
 
 from gateway.net.address import AddressPolicy, AllowRule
 from gateway.net.client import Transmission, _switch_off_resends, backend_client, partner_client
+from gateway.net.failures import FAILURES
 from gateway.ocpi.errors import InternalError, OperatorError
 from tests.net.conftest import NamesLeadTo, answering
 
@@ -93,6 +94,27 @@ async def test_the_path_is_sent_exactly_as_written(raw_server, backend, path):
     async with await backend.send("GET", raw.url + path, headers={}):
         pass
     assert raw.requests[0].split(b" ")[1] == path.rstrip("#").encode()
+
+
+@pytest.mark.parametrize("path", ["/a?", "/?", "/a/?"])
+async def test_a_question_mark_with_nothing_behind_it_is_sent(raw_server, backend, path):
+    raw = await raw_server(answering(OK))
+    async with await backend.send("GET", raw.url + path, headers={}):
+        pass
+    assert raw.requests[0].split(b" ")[1] == path.encode()
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        *(b"HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: x\r\n", b"HTTP/1.1 199 Early\r\n"),
+        *(b"HTTP/2.0 200 OK\r\n", b"HTTP/1.1 200 OK\r\nX-Odd: a\x07b\r\n", b"HTTP/1.1 200 OK\r\nX-Odd: a\x7fb\r\n"),
+    ],
+)
+async def test_an_answer_that_is_no_final_one_of_http_1_is_an_error(raw_server, backend, head):
+    raw = await raw_server(answering(head + b"Content-Length: 2\r\n\r\n{}"))
+    with pytest.raises(FAILURES):
+        await backend.send("GET", f"{raw.url}/x", headers={})
 
 
 @pytest.mark.threat("H7", "U5")

@@ -69,6 +69,22 @@ async def test_a_registered_partner_is_known_by_its_token_in_every_form(books, k
         assert not keeper.is_of(holder, "token-d")
 
 
+async def test_who_may_not_make_it_look_is_judged_by_what_is_in_memory(books, keeper, directory):
+    await books.register("acme", "DE-ABC", inbound_token="token-c")
+    await books.invite("other", "token-a")
+
+    with pytest.raises(UnauthenticatedError) as unknown:
+        await keeper.admit(header("token-c"), FUNCTIONAL, may_look=False)
+    assert unknown.value.refusal is Refusal.UNKNOWN
+
+    await directory.refresh()
+    holder, _ = await keeper.admit(header("token-c"), FUNCTIONAL, may_look=False)
+    assert holder.partner.name == "acme"
+    with pytest.raises(UnauthenticatedError) as refused:
+        await keeper.admit(header("token-a"), FUNCTIONAL, may_look=False)
+    assert refused.value.refusal is Refusal.NOT_ADMITTED
+
+
 async def test_a_hex_token_that_is_also_base64_is_known(books, keeper):
     await books.register("acme", "DE-ABC", inbound_token="deadbeefdeadbeef")
 
