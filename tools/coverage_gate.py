@@ -14,7 +14,7 @@ from typing import Any
 from tools.groups import ROOT, groups
 
 LEAST_PERCENT = 95
-_TESTS = ("tests/ocpi", "tests/net", "tests/store", "tests/handshake", "tests/app")
+_TESTS = ("tests/ocpi", "tests/net", "tests/store", "tests/handshake", "tests/app", "tests/cli")
 
 
 def measure(arguments: list[str], folder: Path) -> dict[str, Any]:
