@@ -83,10 +83,12 @@ async def serve(config: Config, log: Logger, worker: Worker = ALONE) -> int:
     stop, force = asyncio.Event(), asyncio.Event()
     _on_signals(stop, force)
     give_threads(asyncio.get_running_loop())
+    gc.disable()  # next to nothing that is made at start is garbage, and there may be thousands of partners
     async with running(config, log, worker) as (listeners, readiness):
         log.info(Event.READY)
         gc.collect()
         gc.freeze()  # what lives as long as the process is not looked at again
+        gc.enable()
         await stop.wait()
         await _drain(config, listeners, readiness, log=log, force=force)
     log.info(Event.STOPPED)

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
+from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
@@ -97,6 +98,9 @@ TABLE: Final = (
 )
 
 
+#: Metrics that are made of the partner table.
+_OF_PARTNERS: Final = frozenset({"ocpi_gateway_partner_state", "ocpi_gateway_token_age_seconds"})
+
 #: Metrics whose values add up over several workers, as Prometheus' client names the families.
 _SUMMED: Final = frozenset(
     row.name.removesuffix("_total")
@@ -118,7 +122,12 @@ class Metrics:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        made = {row.name.removeprefix("ocpi_gateway_"): _make(row, self.registry) for row in TABLE}
+        made = {
+            row.name.removeprefix("ocpi_gateway_"): _make(row, self.registry)
+            for row in TABLE
+            if row.name not in _OF_PARTNERS
+        }
+        self.registry.register(_OfPartners(self))
         self._requests: Counter = made["requests_total"]
         self._duration: Histogram = made["request_duration_seconds"]
         self._upstream: Histogram = made["upstream_duration_seconds"]
@@ -128,12 +137,11 @@ class Metrics:
         self._limited: Counter = made["limited_total"]
         self._handshakes: Counter = made["handshakes_total"]
         self._rotation_failures: Counter = made["rotation_failures_total"]
-        self._partner_state: Gauge = made["partner_state"]
-        self._token_age: Gauge = made["token_age_seconds"]
         made["build_info"].labels(__version__, platform.python_version()).set(1)
         self._clock = clock
         self._modules = STANDARD_MODULES | {"versions"} | frozenset(modules)
         self._auth_reasons = frozenset(auth_reasons)
+        self._partner_states: Mapping[str, PartnerState] = {}
         self._token_births: Mapping[tuple[str, str], datetime] = {}
         self._children: dict[tuple[Any, ...], Any] = {}
         for reason in self._auth_reasons:
@@ -181,18 +189,22 @@ class Metrics:
             states: by partner name.
             token_births: when the tokens in use were made, by partner name and `inbound` or `outbound`.
         """
-        self._partner_state.clear()
-        for partner, present in states.items():
+        self._partner_states, self._token_births = states, token_births
+
+    def partner_states(self) -> Iterator[tuple[tuple[str, str], float]]:
+        """1 or 0 for each partner and state."""
+        for partner, present in self._partner_states.items():
             for state in PartnerState:
-                self._partner_state.labels(partner, state.value).set(state is present)
-        self._token_births = token_births
+                yield (partner, state.value), float(state is present)
+
+    def token_ages(self) -> Iterator[tuple[tuple[str, str], float]]:
+        """Seconds for each partner and direction."""
+        now = self._clock()
+        for key, born in self._token_births.items():
+            yield key, (now - born).total_seconds()
 
     def render(self) -> bytes:
         """The metrics in Prometheus' text format (`CONTENT_TYPE`)."""
-        now = self._clock()
-        self._token_age.clear()
-        for (partner, direction), born in self._token_births.items():
-            self._token_age.labels(partner, direction).set((now - born).total_seconds())
         return generate_latest(self.registry)
 
     def counts(self) -> bytes:
@@ -201,7 +213,6 @@ class Metrics:
 
     def render_with(self, others: Iterable[bytes]) -> bytes:
         """The metrics with the counts of other workers added."""
-        self.render()
         return generate_latest(Summed(self.registry.collect(), others))
 
     def _module(self, module: str) -> str:
@@ -214,6 +225,25 @@ class Metrics:
         if child is None:
             child = self._children[key] = metric.labels(*labels)
         return child
+
+
+class _OfPartners(Collector):
+    """What is read off the partner table at each scrape: of thousands of partners, every change would cost too much."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterator[Metric]:
+        samples = {
+            "ocpi_gateway_partner_state": self._metrics.partner_states,
+            "ocpi_gateway_token_age_seconds": self._metrics.token_ages,
+        }
+        for row in TABLE:
+            if row.name in samples:
+                family = GaugeMetricFamily(row.name, row.help, labels=row.labels)
+                for labels, value in samples[row.name]():
+                    family.add_metric(labels, value)
+                yield family
 
 
 class _Only(Collector):
