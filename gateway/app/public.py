@@ -211,9 +211,10 @@ class PublicFront:
 
     async def _identify(self, request: web.BaseRequest, call: Call, area: Area) -> tuple[Holder, Admission]:
         """Find who asks, and whether it may from where it does; a refused token counts against that place."""
-        header, may_look = request.headers.get("Authorization"), self._limits.may_look(call.source)
         try:
-            holder, admission = await self._gatekeeper.admit(header, area, may_look=may_look)
+            holder, admission = await self._gatekeeper.admit(
+                request.headers.get("Authorization"), area, may_look=lambda: self._limits.may_look(call.source)
+            )
         except UnauthenticatedError:
             self._limits.refused_token(call.source)
             raise

@@ -5,6 +5,7 @@ refuses, because another process may just have issued it; that look is budgeted 
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -80,11 +81,14 @@ class Gatekeeper:
         self._looking = asyncio.Lock()
         self._next_look = _Look()
 
-    async def admit(self, header: str | None, area: Area, *, may_look: bool = True) -> tuple[Holder, Admission]:
+    async def admit(
+        self, header: str | None, area: Area, *, may_look: Callable[[], bool] = lambda: True
+    ) -> tuple[Holder, Admission]:
         """Find who presents a token, and whether it is good for an area of the public listener.
 
         Args:
-            may_look: whether whoever asks may make us look at the store; what is in memory decides otherwise.
+            may_look: whether whoever asks may make us look at the store; what is in memory decides otherwise. Asked
+                only where there is something to look for, which a good token never needs.
 
         Raises:
             UnauthenticatedError: it isn't; with the reason for the log.
@@ -93,7 +97,7 @@ class Gatekeeper:
         try:
             return holder, self._judge(holder, area)
         except UnauthenticatedError:  # what is in memory may be a second old
-            if not may_look:
+            if not may_look():
                 raise
             holder = await self._look_again([holder.token.digest])
             return holder, self._judge(holder, area)
@@ -128,7 +132,7 @@ class Gatekeeper:
 
         return bool(digests) and self._budget.take(self._clock().timestamp()) and await self._store.read(look)
 
-    async def _identify(self, header: str | None, *, may_look: bool) -> Holder:
+    async def _identify(self, header: str | None, *, may_look: Callable[[], bool]) -> Holder:
         if not header:
             raise UnauthenticatedError(Refusal.MISSING)
         digests = []
@@ -140,7 +144,7 @@ class Gatekeeper:
             digests.append(digest)
         if not digests:
             raise UnauthenticatedError(Refusal.MALFORMED)
-        if not may_look:
+        if not may_look():
             raise UnauthenticatedError(Refusal.UNKNOWN)
         return await self._look_again(digests)
 

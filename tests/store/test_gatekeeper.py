@@ -74,14 +74,14 @@ async def test_who_may_not_make_it_look_is_judged_by_what_is_in_memory(books, ke
     await books.invite("other", "token-a")
 
     with pytest.raises(UnauthenticatedError) as unknown:
-        await keeper.admit(header("token-c"), FUNCTIONAL, may_look=False)
+        await keeper.admit(header("token-c"), FUNCTIONAL, may_look=lambda: False)
     assert unknown.value.refusal is Refusal.UNKNOWN
 
     await directory.refresh()
-    holder, _ = await keeper.admit(header("token-c"), FUNCTIONAL, may_look=False)
+    holder, _ = await keeper.admit(header("token-c"), FUNCTIONAL, may_look=lambda: False)
     assert holder.partner.name == "acme"
     with pytest.raises(UnauthenticatedError) as refused:
-        await keeper.admit(header("token-a"), FUNCTIONAL, may_look=False)
+        await keeper.admit(header("token-a"), FUNCTIONAL, may_look=lambda: False)
     assert refused.value.refusal is Refusal.NOT_ADMITTED
 
 
