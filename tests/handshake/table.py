@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tests.pages import write_or_compare
+
 ROOT: Final = Path(__file__).resolve().parents[2]
 PAGE: Final = ROOT / "docs" / "reference" / "faults.md"
 
@@ -152,13 +154,7 @@ def page(known: Sequence[Proof]) -> str:
 
 def main(arguments: Sequence[str], target: Path = PAGE) -> int:
     """Write the page, or with `--check` only compare it; the exit code is 1 when it is stale."""
-    text = page(proofs())
-    if "--check" not in arguments:
-        target.write_text(text, encoding="utf-8")
-    elif not target.is_file() or target.read_text(encoding="utf-8") != text:
-        sys.stderr.write("docs/reference/faults.md is stale: run python -m tests.handshake.table\n")
-        return 1
-    return 0
+    return write_or_compare(page(proofs()), target, arguments=arguments, page=PAGE, module="tests.handshake.table")
 
 
 def _line(row: Row, own: Sequence[Proof]) -> str:
