@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import HttpVersion10, HttpVersion11, web
 from aiohttp.http_exceptions import BadHttpMethod, HttpProcessingError, LineTooLong
-from aiohttp.web_protocol import RequestHandler, RequestPayloadError, _ErrInfo
+from aiohttp.web_protocol import ERROR, RequestHandler, RequestPayloadError, _ErrInfo
 from multidict import CIMultiDict
 
 from gateway.ocpi.vocabulary import METHODS
@@ -26,6 +26,8 @@ _MESSAGE_ID: Final = re.compile(rb"(?mi)^(X-Request-ID|X-Correlation-ID):[ \t]*(
 _BAD_REQUEST: Final = 400
 _METHOD_NOT_ALLOWED: Final = 405
 _HEADERS_TOO_LARGE: Final = 431
+#: How long what a client still sends is thrown away after an early answer, so that it gets to read it.
+_LINGER_SECONDS: Final = 2.0
 
 
 class IncomingRequest(web.BaseRequest):
@@ -46,9 +48,9 @@ class IncomingRequest(web.BaseRequest):
 
 
 class Connection(RequestHandler):
-    """aiohttp's protocol with a deadline for heads and envelopes for errors."""
+    """aiohttp's protocol with a deadline for heads, envelopes for errors, and early answers that can be read."""
 
-    __slots__ = ("_head_size", "_head_timer", "_refused_ids", "server", "source")
+    __slots__ = ("_head_size", "_head_timer", "_lingering", "_refused_ids", "server", "source")
 
     def __init__(self, server: "GatewayServer", **options: Any) -> None:
         super().__init__(server, **options)
@@ -57,6 +59,7 @@ class Connection(RequestHandler):
         self._head_timer: asyncio.TimerHandle | None = None
         self._refused_ids: Mapping[str, str] = {}
         self._head_size = 0
+        self._lingering: asyncio.Transport | None = None
 
     @property
     def busy(self) -> bool:
@@ -103,6 +106,30 @@ class Connection(RequestHandler):
         if idle and self.transport is not None:
             self.transport.close()
 
+    def force_close(self) -> None:
+        """Close now, whatever is under way."""
+        super().force_close()
+        self.stop_lingering()
+
+    def stop_lingering(self) -> None:
+        """Close now if the client had its answer and is only being listened out."""
+        if self._lingering is not None:
+            self._lingering.close()
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Write the end of an answer; where the client is still sending, let it read the answer before the close.
+
+        A socket closed with bytes unread resets the connection, and the reset destroys the answer on its way (RFC 9112,
+        section 9.6).
+        """
+        finished = await super().finish_response(request, resp, start_time)
+        refused = request._message is ERROR  # noqa: SLF001 - by the parser: what follows is unread, too
+        if not resp.keep_alive and (refused or not request._payload.is_eof()):  # noqa: SLF001
+            self._linger()
+        return finished
+
     def handle_error(
         self,
         request: web.BaseRequest,
@@ -136,6 +163,18 @@ class Connection(RequestHandler):
     def _idle(self) -> bool:
         """Whether the connection waits for a request."""
         return self._waiter is not None and not self._waiter.done()
+
+    def _linger(self) -> None:
+        """Take the transport from aiohttp, which would close it, and throw away what still comes for a while."""
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            return
+        self.transport, self._lingering = None, transport
+        super().close()  # nothing more is parsed
+        if transport.can_write_eof():
+            transport.write_eof()
+        transport.resume_reading()
+        self._loop.call_later(_LINGER_SECONDS, transport.close)
 
     def _start_head_timer(self) -> None:
         self._head_timer = self._loop.call_later(self.server.header_seconds, self.force_close)

@@ -120,6 +120,7 @@ class GatewayServer(web.Server):
         await asyncio.sleep(0)  # requests that arrived already get to their handlers
         for connection in tuple(self.connections_open):
             connection.close()
+            connection.stop_lingering()
         ends = [asyncio.ensure_future(each.wait()) for each in (self._empty, force) if each is not None]
         try:
             if self.connections_open:

@@ -52,9 +52,8 @@ _BOTH = (
      "R9-version-HTTP/1.2", "R8-authorization-behind-a-bare-LF", "R13-behind-the-last-one")),
     (_then_second(405), ("R13-behind-a-wrong-method",)),
     (exactly(400), ("R9-RTSP/1.0-is-read-as-HTTP/1.0",)),
-    # Who still writes the body when the gateway closes may never read the answer.
-    (replace(_TOO_LARGE, may_close=True), ("D3-length-above-the-limit", "D3-credentials-*", "D3-a-command-*")),
-    (replace(_TOO_LARGE, may_close=True, begun=True), ("D3-chunks-above-the-limit",)),
+    (_TOO_LARGE, ("D3-length-above-the-limit", "D3-credentials-*", "D3-a-command-*")),
+    (replace(_TOO_LARGE, begun=True), ("D3-chunks-above-the-limit",)),
     (_STALLED, ("D3-length-far-above-the-limit",)),
 )  # fmt: skip
 _NGINX = (

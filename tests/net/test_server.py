@@ -20,6 +20,12 @@ async def echo(request):
     return web.Response(body=await request.read())
 
 
+async def send_on_and_on(writer):
+    while True:
+        writer.write(bytes(65536))
+        await writer.drain()
+
+
 def split(answer: bytes):
     """HTTP status, headers, body of one answer."""
     head, _, body = answer.partition(b"\r\n\r\n")
@@ -205,6 +211,50 @@ async def test_the_connection_closes_after_an_answer_to_an_unread_body(serving):
     async with serving(hello) as server:
         answer = await server.exchange(b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\nabc")
     assert split(answer)[1]["connection"] == "close"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 4000000\r\n\r\n",
+        b"POST /x HTTP/9.1\r\nHost: a\r\nContent-Length: 4000000\r\n\r\n",
+        b"POST /x HTTP/1.1\r\nContent-Length: 4000000\r\n\r\n",
+    ],
+    ids=["the handler's", "the parser's", "the framing's"],
+)
+@pytest.mark.threat("D3", "D6")
+async def test_an_early_answer_is_read_by_a_client_that_still_sends(serving, head):
+    async with serving(hello) as server:
+        reader, writer = await server.connect()
+        writer.write(head)
+        first = await reader.readexactly(1)
+        writer.write(bytes(4_000_000))
+        await writer.drain()
+        answer = first + await asyncio.wait_for(reader.read(), 10)
+        writer.close()
+    assert len(split(answer)[2]) == int(split(answer)[1]["content-length"])
+
+
+@pytest.mark.threat("D1", "D6")
+async def test_a_client_that_sends_on_and_on_after_its_answer_is_cut(serving, monkeypatch):
+    monkeypatch.setattr("gateway.net.connection._LINGER_SECONDS", 0.05)
+    async with serving(hello) as server:
+        reader, writer = await server.connect()
+        writer.write(b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 4611686018427387904\r\n\r\n")
+        await reader.read()
+        with pytest.raises(ConnectionError):
+            await send_on_and_on(writer)
+        writer.close()
+
+
+async def test_a_stop_waits_for_no_client_that_was_answered_already(serving, monkeypatch):
+    monkeypatch.setattr("gateway.net.connection._LINGER_SECONDS", 3600)
+    async with serving(hello) as server:
+        reader, writer = await server.connect()
+        writer.write(b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n")
+        await reader.read()
+        assert await asyncio.wait_for(server.listener.drain(timeout_seconds=3600), 10) == 0
+        writer.close()
 
 
 async def test_the_connection_closes_after_a_request_to_upgrade(serving):
