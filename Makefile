@@ -104,7 +104,7 @@ mutants: $(READY) ## the tests notice 85 % of small faults there (ARGS='address 
 	@$(IN_SCRATCH) $(BIN)/python -m tools.mutants $(ARGS)
 
 bench: $(READY) ## what many partners cost, as ratios to ten (ARGS=100000 for another number)
-	@$(BIN)/python bench/partners.py $(ARGS)
+	@$(BIN)/python -m bench.partners $(ARGS)
 
 flood: $(READY) ## what 1200 slow attackers cost good clients, for a minute (ARGS=20 for so many seconds)
 	@$(BIN)/python -m bench.flood $(ARGS)

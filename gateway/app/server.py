@@ -49,6 +49,7 @@ def run(config: Config, drive: Callable[[Coroutine[Any, Any, int]], int]) -> int
     if config.workers == 1:
         return drive(serve(config, log))
     drive(_prepare(config, log))  # the database is made and migrated by one alone
+    _settle()
     return Supervisor(config.workers, lambda worker: drive(serve(config, _log_of(worker), worker)), log).run()
 
 
@@ -72,6 +73,12 @@ def _log_of(worker: Worker) -> Logger:
     return log
 
 
+def _settle() -> None:
+    """What was made at start lives as long as the process: it is never looked at for garbage, not even once."""
+    gc.freeze()
+    gc.enable()
+
+
 async def serve(config: Config, log: Logger, worker: Worker = ALONE) -> int:
     """Serve until SIGTERM or SIGINT, then drain; gives the exit code.
 
@@ -83,12 +90,10 @@ async def serve(config: Config, log: Logger, worker: Worker = ALONE) -> int:
     stop, force = asyncio.Event(), asyncio.Event()
     _on_signals(stop, force)
     give_threads(asyncio.get_running_loop())
-    gc.disable()  # next to nothing that is made at start is garbage, and there may be thousands of partners
+    gc.disable()  # until everything is made, which is hardly ever garbage
     async with running(config, log, worker) as (listeners, readiness):
         log.info(Event.READY)
-        gc.collect()
-        gc.freeze()  # what lives as long as the process is not looked at again
-        gc.enable()
+        _settle()
         await stop.wait()
         await _drain(config, listeners, readiness, log=log, force=force)
     log.info(Event.STOPPED)

@@ -1,5 +1,6 @@
 """The verbs of a deployment: `run`, `validate`, `healthcheck`; and `demo`, which is one in miniature."""
 
+import gc
 import http.client
 from typing import Final
 
@@ -16,6 +17,7 @@ _HEALTH_SECONDS: Final = 3
 
 def run(context: typer.Context) -> None:
     """Serve until SIGTERM."""
+    gc.disable()  # next to nothing that is made until it serves is garbage, and there may be thousands of partners
     invocation: Invocation = context.obj
     _check_surroundings(invocation)
     from gateway.app.server import run as serve  # noqa: PLC0415 - loads HTTP server and database

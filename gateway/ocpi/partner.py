@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from gateway.ocpi.party import Party
 from gateway.ocpi.vocabulary import InterfaceRole, PartnerState, TokenForm
@@ -13,8 +13,7 @@ from gateway.ocpi.vocabulary import InterfaceRole, PartnerState, TokenForm
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """One module of a platform (OCPI 2.2.1, versions, Endpoint class).
 
     Attributes:

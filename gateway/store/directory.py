@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from sqlalchemy import Connection
+
 from gateway.ocpi.partner import Partner
 from gateway.ocpi.party import Party
 from gateway.store import revision
@@ -99,12 +101,11 @@ class Directory:
             self._revision = newest
 
     async def _read(self, *, since: int) -> tuple[int, list[PartnerRecord]]:
-        return await self._store.read(
-            lambda connection: (
-                revision.current(connection),
-                read_changed(connection, self._vault, since=since),
-            )
-        )
+        def what_changed(connection: Connection) -> tuple[int, list[PartnerRecord]]:
+            newest = revision.current(connection)
+            return newest, [] if newest == since else read_changed(connection, self._vault, since=since)
+
+        return await self._store.read(what_changed)
 
     def _start_over(self, newest: int) -> None:
         """The store is older than what was read from it: somebody put a back-up in its place."""

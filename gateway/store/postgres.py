@@ -13,6 +13,7 @@ from sqlalchemy import URL, Connection, event, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from gateway.ocpi.errors import OperatorError
+from gateway.store.tables import read_json
 
 _CHANNEL: Final = "ocpi_gateway"
 _CONNECT_SECONDS: Final = 5
@@ -48,6 +49,7 @@ def make_engine(url: URL, *, busy_seconds: float) -> AsyncEngine:
             pool_pre_ping=True,
             pool_timeout=_POOL_SECONDS,
             hide_parameters=True,
+            json_deserializer=read_json,
         )
     except ModuleNotFoundError:
         raise OperatorError(

@@ -1,12 +1,12 @@
 """Reading partner records: from rows to the plain records of `gateway.ocpi.partner` and the tokens that name them."""
 
-from collections import defaultdict
+from collections import defaultdict, namedtuple
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Table, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, select
 
 from gateway.ocpi.partner import CredentialsRole, Endpoint, Invitation, Manners, Partner
 from gateway.ocpi.party import Party
@@ -20,6 +20,14 @@ _TOKEN_FORMS: Mapping[str, TokenForm] = {form.value: form for form in TokenForm}
 _TOKEN_KINDS: Mapping[str, TokenKind] = {kind.value: kind for kind in TokenKind}
 _TOKEN_STATES: Mapping[str, TokenState] = {state.value: state for state in TokenState}
 _INTERFACE_ROLES: Mapping[str, InterfaceRole | None] = {"": None, **{role.value: role for role in InterfaceRole}}
+
+#: Rows as named tuples, by table: their columns are found ten times faster than those of SQLAlchemy's rows.
+_ROWS: Mapping[Table, Any] = {
+    table: namedtuple(table.name, table.c.keys())  # noqa: PYI024 - its columns are known to the table alone
+    for table in (
+        tables.partner, tables.credentials_role, tables.endpoint, tables.inbound_token, tables.outbound_token
+    )
+}  # fmt: skip
 
 #: States of `outbound_token`.
 ACTIVE = "active"
@@ -112,8 +120,7 @@ def read_by_id(connection: Connection, vault: Vault, partner_id: int) -> Partner
 
 
 def _assemble(connection: Connection, vault: Vault, wanted: Select[Any]) -> list[PartnerRecord]:
-    rows = connection.execute(wanted).all()
-    ids = [row.id for row in rows]
+    ids = wanted.order_by(None).with_only_columns(tables.partner.c.id)
     roles = _children(connection, tables.credentials_role, ids, order=("position",))
     endpoints = _children(connection, tables.endpoint, ids, order=("identifier", "role"))
     alive = tables.inbound_token.c.state != TokenState.REVOKED
@@ -121,17 +128,21 @@ def _assemble(connection: Connection, vault: Vault, wanted: Select[Any]) -> list
     outbound = _children(connection, tables.outbound_token, ids, order=("created_at",))
     return [
         _record(row, roles[row.id], endpoints[row.id], inbound[row.id], outbound=outbound[row.id], vault=vault)
-        for row in rows
+        for row in _rows(connection, tables.partner, wanted)
     ]
 
 
+def _rows(connection: Connection, table: Table, query: Select[Any]) -> list[Any]:
+    return list(map(_ROWS[table]._make, connection.execute(query)))
+
+
 def _record(
-    row: Row[Any],
-    roles: Sequence[Row[Any]],
-    endpoints: Sequence[Row[Any]],
-    inbound: Sequence[Row[Any]],
+    row: Any,
+    roles: Sequence[Any],
+    endpoints: Sequence[Any],
+    inbound: Sequence[Any],
     *,
-    outbound: Sequence[Row[Any]],
+    outbound: Sequence[Any],
     vault: Vault,
 ) -> PartnerRecord:
     broken = ""
@@ -157,7 +168,7 @@ def _record(
     )
 
 
-def _unsealed(partner_id: int, outbound: Sequence[Row[Any]], vault: Vault) -> dict[str, str]:
+def _unsealed(partner_id: int, outbound: Sequence[Any], vault: Vault) -> dict[str, str]:
     """The tokens that we call a partner with, by state."""
     return {
         token.state: vault.keyring.unseal(
@@ -171,27 +182,25 @@ def _unsealed(partner_id: int, outbound: Sequence[Row[Any]], vault: Vault) -> di
 def _children(
     connection: Connection,
     table: Table,
-    ids: Sequence[int],
+    ids: Select[Any],
     *,
     order: Iterable[str],
     only: ColumnElement[bool] | None = None,
-) -> Mapping[int, list[Row[Any]]]:
-    children: dict[int, list[Row[Any]]] = defaultdict(list)
-    for start in range(0, len(ids), 500):  # databases bound the number of parameters
-        chunk = ids[start : start + 500]
-        query = select(table).where(table.c.partner_id.in_(chunk)).order_by(*(table.c[name] for name in order))
-        if only is not None:
-            query = query.where(only)
-        place = table.c.keys().index("partner_id")  # a row's columns are found faster by place than by name
-        for row in connection.execute(query).all():
-            children[row[place]].append(row)
+) -> Mapping[int, list[Any]]:
+    children: dict[int, list[Any]] = defaultdict(list)
+    by = (table.c[name] for name in ("partner_id", *order))
+    query = select(table).where(table.c.partner_id.in_(ids)).order_by(*by)
+    if only is not None:
+        query = query.where(only)
+    for row in _rows(connection, table, query):
+        children[row.partner_id].append(row)
     return children
 
 
 def _partner(
-    row: Row[Any],
-    roles: Sequence[Row[Any]],
-    endpoints: Sequence[Row[Any]],
+    row: Any,
+    roles: Sequence[Any],
+    endpoints: Sequence[Any],
     *,
     tokens: Mapping[str, str],
     active: OutboundToken | None,
@@ -207,9 +216,7 @@ def _partner(
         roles=tuple(
             CredentialsRole(role.role, Party(role.country_code, role.party_id), role.business_details) for role in roles
         ),
-        endpoints=tuple(
-            Endpoint(identifier, _INTERFACE_ROLES[role], url) for _, identifier, role, url in map(tuple, endpoints)
-        ),
+        endpoints=tuple(Endpoint(identifier, _INTERFACE_ROLES[role], url) for _, identifier, role, url in endpoints),
         manners=Manners(_TOKEN_FORMS[row.token_form], _TOKEN_FORMS[row.versions_form]),
         invitation=Invitation(
             tuple((Party.parse(name), role) for name, role in row.invited_roles), frozenset(row.invited_hosts)
@@ -223,11 +230,11 @@ def _partner(
     )
 
 
-def _outbound(row: Row[Any]) -> OutboundToken:
+def _outbound(row: Any) -> OutboundToken:
     return OutboundToken(_TOKEN_KINDS[row.kind], row.state, row.fingerprint, row.created_at, row.proved, row.refusals)
 
 
-def _inbound(row: Row[Any]) -> InboundToken:
+def _inbound(row: Any) -> InboundToken:
     return InboundToken(
         id=row.id,
         partner_id=row.partner_id,

@@ -13,6 +13,7 @@ from sqlalchemy import URL, Connection, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from gateway.ocpi.errors import OperatorError
+from gateway.store.tables import read_json
 
 
 def make_engine(url: URL, *, busy_seconds: float) -> AsyncEngine:
@@ -32,6 +33,7 @@ def make_engine(url: URL, *, busy_seconds: float) -> AsyncEngine:
         url.set(drivername="sqlite+aiosqlite"),
         connect_args={"timeout": busy_seconds, "isolation_level": None},
         hide_parameters=True,
+        json_deserializer=read_json,
     )
     event.listen(engine.sync_engine, "connect", _prepare)
     event.listen(engine.sync_engine, "begin", _begin)

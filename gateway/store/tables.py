@@ -1,5 +1,6 @@
 """The schema. Alembic's versions in `migrations/` make it; a test holds the two against each other."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +21,11 @@ from sqlalchemy import (
     TypeDecorator,
     false,
 )
+
+
+def read_json(text: str) -> Any:
+    """Decode a stored JSON value; nearly all are empty lists, of which many thousands are read at start."""
+    return [] if text == "[]" else json.loads(text)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
