@@ -26,8 +26,9 @@ _MESSAGE_ID: Final = re.compile(rb"(?mi)^(X-Request-ID|X-Correlation-ID):[ \t]*(
 _BAD_REQUEST: Final = 400
 _METHOD_NOT_ALLOWED: Final = 405
 _HEADERS_TOO_LARGE: Final = 431
-#: How long what a client still sends is thrown away after an early answer, so that it gets to read it.
+#: How long, and how much of, what a client still sends is thrown away, so that it gets to read an early answer.
 _LINGER_SECONDS: Final = 2.0
+_LINGER_BYTES: Final = 2**20
 
 
 class IncomingRequest(web.BaseRequest):
@@ -50,7 +51,7 @@ class IncomingRequest(web.BaseRequest):
 class Connection(RequestHandler):
     """aiohttp's protocol with a deadline for heads, envelopes for errors, and early answers that can be read."""
 
-    __slots__ = ("_head_size", "_head_timer", "_lingering", "_refused_ids", "server", "source")
+    __slots__ = ("_head_size", "_head_timer", "_lingered", "_lingering", "_refused_ids", "server", "source")
 
     def __init__(self, server: "GatewayServer", **options: Any) -> None:
         super().__init__(server, **options)
@@ -59,6 +60,7 @@ class Connection(RequestHandler):
         self._head_timer: asyncio.TimerHandle | None = None
         self._refused_ids: Mapping[str, str] = {}
         self._head_size = 0
+        self._lingered = 0
         self._lingering: asyncio.Transport | None = None
 
     @property
@@ -85,6 +87,11 @@ class Connection(RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, and bound time and size until a head is complete, however slowly it drips."""
+        if self._lingering is not None:
+            self._lingered += len(data)
+            if self._lingered > _LINGER_BYTES:
+                self._lingering.close()
+            return
         idle = self._idle
         super().data_received(data)
         if self._messages:

@@ -216,9 +216,9 @@ async def test_the_connection_closes_after_an_answer_to_an_unread_body(serving):
 @pytest.mark.parametrize(
     "head",
     [
-        b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 4000000\r\n\r\n",
-        b"POST /x HTTP/9.1\r\nHost: a\r\nContent-Length: 4000000\r\n\r\n",
-        b"POST /x HTTP/1.1\r\nContent-Length: 4000000\r\n\r\n",
+        b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 900000\r\n\r\n",
+        b"POST /x HTTP/9.1\r\nHost: a\r\nContent-Length: 900000\r\n\r\n",
+        b"POST /x HTTP/1.1\r\nContent-Length: 900000\r\n\r\n",
     ],
     ids=["the handler's", "the parser's", "the framing's"],
 )
@@ -228,16 +228,18 @@ async def test_an_early_answer_is_read_by_a_client_that_still_sends(serving, hea
         reader, writer = await server.connect()
         writer.write(head)
         first = await reader.readexactly(1)
-        writer.write(bytes(4_000_000))
+        writer.write(bytes(900_000))
         await writer.drain()
         answer = first + await asyncio.wait_for(reader.read(), 10)
         writer.close()
     assert len(split(answer)[2]) == int(split(answer)[1]["content-length"])
 
 
+@pytest.mark.parametrize(("seconds", "size"), [(0.05, 2**62), (3600, 2**20)], ids=["by time", "by size"])
 @pytest.mark.threat("D1", "D6")
-async def test_a_client_that_sends_on_and_on_after_its_answer_is_cut(serving, monkeypatch):
-    monkeypatch.setattr("gateway.net.connection._LINGER_SECONDS", 0.05)
+async def test_a_client_that_sends_on_and_on_after_its_answer_is_cut(serving, monkeypatch, seconds, size):
+    monkeypatch.setattr("gateway.net.connection._LINGER_SECONDS", seconds)
+    monkeypatch.setattr("gateway.net.connection._LINGER_BYTES", size)
     async with serving(hello) as server:
         reader, writer = await server.connect()
         writer.write(b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 4611686018427387904\r\n\r\n")
