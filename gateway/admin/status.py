@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from aiohttp import web
-
+from gateway.net.request import Request, Response
 from gateway.ocpi.envelope import Answer, StatusCode
 from gateway.ocpi.timestamps import Clock
 
 _OK: Final = 200
 _UNAVAILABLE: Final = 503
 _HEADERS: Final = {"Cache-Control": "no-store"}
+_JSON: Final = {**_HEADERS, "Content-Type": "application/json"}
 
 
 class Condition(StrEnum):
@@ -84,9 +84,9 @@ class StatusPages:
         self._clock = clock
         self._pages = {"/livez": self._livez, "/readyz": self._readyz, "/metrics": self._show_metrics}
 
-    async def __call__(self, request: web.BaseRequest) -> web.Response:
+    async def __call__(self, request: Request) -> Response:
         """Answer one request."""
-        page = self._pages.get(request.path)
+        page = self._pages.get(request.target.partition("?")[0])
         if page is None:
             known = ", ".join(self._pages)
             return self._refuse(Answer(404, StatusCode.CLIENT_ERROR, f"There is nothing here but {known}"))
@@ -95,25 +95,19 @@ class StatusPages:
             return self._refuse(Answer(405, StatusCode.CLIENT_ERROR, message, headers={"Allow": "GET"}))
         return page()
 
-    def _livez(self) -> web.Response:
+    def _livez(self) -> Response:
         return _show({"alive": True}, http_status=_OK)
 
-    def _readyz(self) -> web.Response:
+    def _readyz(self) -> Response:
         return _show(self._readiness.report(), http_status=_OK if self._readiness.ready else _UNAVAILABLE)
 
-    def _show_metrics(self) -> web.Response:
+    def _show_metrics(self) -> Response:
         headers = {**_HEADERS, "Content-Type": self._metrics_content_type}
-        return web.Response(body=self._metrics(), headers=headers)
+        return Response(headers=headers, body=self._metrics())
 
-    def _refuse(self, answer: Answer) -> web.Response:
-        return web.Response(
-            status=answer.http_status,
-            body=answer.body(self._clock()),
-            headers={**_HEADERS, **answer.headers},
-            content_type="application/json",
-        )
+    def _refuse(self, answer: Answer) -> Response:
+        return Response(answer.http_status, {**_JSON, **answer.headers}, answer.body(self._clock()))
 
 
-def _show(document: dict[str, Any], *, http_status: int) -> web.Response:
-    body = json.dumps(document).encode()
-    return web.Response(status=http_status, body=body, headers=_HEADERS, content_type="application/json")
+def _show(document: dict[str, Any], *, http_status: int) -> Response:
+    return Response(http_status, _JSON, json.dumps(document).encode())

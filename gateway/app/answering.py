@@ -3,8 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from aiohttp import web
-
+from gateway.net.request import Response
 from gateway.observe.call import Call
 from gateway.ocpi.envelope import Answer, StatusCode
 
@@ -17,16 +16,13 @@ UNAUTHORIZED: Final = Answer(
 )
 
 
-def make_response(answer: Answer, call: Call, *, now: datetime) -> web.Response:
+def make_response(answer: Answer, call: Call, *, now: datetime) -> Response:
     """Write an answer as a response that echoes the message ids, and note it in the record of the call."""
     call.status_code = int(answer.status_code)
-    return web.Response(
-        status=answer.http_status,
-        body=answer.body(now),
-        headers={
-            **answer.headers,
-            "X-Request-ID": call.request_id,
-            "X-Correlation-ID": call.correlation_id,
-        },
-        content_type="application/json",
-    )
+    headers = {
+        **answer.headers,
+        "Content-Type": "application/json",
+        "X-Request-ID": call.request_id,
+        "X-Correlation-ID": call.correlation_id,
+    }
+    return Response(answer.http_status, headers, answer.body(now))

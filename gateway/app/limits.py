@@ -7,8 +7,7 @@ for itself: N workers allow N times as much.
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Final
 
 from structlog.typing import FilteringBoundLogger as Logger
@@ -43,7 +42,7 @@ class TrafficLimits:
         self._config = config
         self._monotonic = monotonic
         self._most_in_flight = limits.requests_in_flight_per_partner
-        self._in_flight: Counter[int] = Counter()
+        self._in_flight: dict[str, int] = {}
         self._by_source = self._quota(limits.requests_per_second_per_source)
         self._by_failures = self._made(limits.failed_authentications_per_second_per_source)
         self._by_partner = self._quota(limits.requests_per_second_per_partner)
@@ -52,6 +51,7 @@ class TrafficLimits:
             for name, settings in config.partners.items()
             if settings.requests_per_second is not None
         }
+        self._has_quotas = bool(self._of_partner) or self._by_partner is not None
 
     def _quota(self, per_second: float | None) -> Quota | None:
         return None if per_second is None else self._made(per_second)
@@ -76,25 +76,28 @@ class TrafficLimits:
         """A token from an address was refused."""
         self._by_failures.take(subscriber(source))
 
-    @contextmanager
-    def forwarding(self, partner: Partner) -> Iterator[None]:
-        """A request of a partner is forwarded while the block runs.
+    def forward(self, partner: Partner) -> None:
+        """A request of a partner is about to be forwarded; `forwarded` has to follow, exactly once.
 
         Raises:
-            RefusedError: 429, the partner sends too many.
+            RefusedError: 429, the partner sends too many; nothing has to follow.
         """
-        quota = self._of_partner.get(partner.name.lower(), self._by_partner)
+        quota = self._of_partner.get(partner.name.lower(), self._by_partner) if self._has_quotas else None
         if quota is not None:
             self._require("requests_per_second_per_partner", quota.take(partner.id))
-        if self._in_flight[partner.id] >= self._most_in_flight:
+        name = partner.name
+        in_flight = self._in_flight.get(name, 0)
+        if in_flight >= self._most_in_flight:
             self._require("requests_in_flight_per_partner", 1)
-        self._in_flight[partner.id] += 1
-        try:
-            yield
-        finally:
-            self._in_flight[partner.id] -= 1
-            if not self._in_flight[partner.id]:
-                del self._in_flight[partner.id]
+        self._in_flight[name] = in_flight + 1
+
+    def forwarded(self, name: str) -> None:
+        """A request of the partner of that name is over."""
+        left = self._in_flight[name] - 1
+        if left:
+            self._in_flight[name] = left
+        else:
+            del self._in_flight[name]
 
     def _require(self, limit: str, wait_seconds: float) -> None:
         if wait_seconds:

@@ -7,16 +7,17 @@
 """
 
 import contextlib
-from typing import Final
+from collections.abc import Coroutine
+from typing import Any, Final
 
-from aiohttp import web
 from structlog.typing import FilteringBoundLogger as Logger
 
 from gateway.app.answering import make_response
 from gateway.app.limits import Permissions, TrafficLimits
+from gateway.app.surface import Handling
 from gateway.config import Config
 from gateway.handshake.responder import Responder
-from gateway.net.server import send_continue
+from gateway.net.request import Request, Response
 from gateway.observe.call import Call
 from gateway.observe.events import Event
 from gateway.ocpi.admission import Admission, Area
@@ -34,7 +35,7 @@ from gateway.ocpi.paths import (
 )
 from gateway.ocpi.refusal import RefusedError
 from gateway.ocpi.timestamps import Clock
-from gateway.ocpi.vocabulary import CREDENTIALS, METHODS, VERSIONS
+from gateway.ocpi.vocabulary import CREDENTIALS, VERSIONS
 from gateway.proxy import refusals
 from gateway.proxy.exchange import Bounds, Pace, read_body
 from gateway.proxy.ingress import Ingress
@@ -83,52 +84,75 @@ class PublicFront:
         self._log = log
         self._proving: set[str] = set()
 
-    async def handle(self, request: web.BaseRequest, call: Call) -> web.StreamResponse:
+    def handle(self, request: Request, call: Call) -> Handling:
         """Answer one request.
 
         Raises:
-            RefusedError: with the answer.
-            UnauthenticatedError: the token isn't good for it.
+            RefusedError: with the answer; also from what it gives.
+            UnauthenticatedError: the token isn't good for it; the same.
         """
         self._limits.came_from(call.source)
-        raw = request.raw_path
+        target = request.target
         try:
-            check_path(raw)
+            check_path(target)
         except ValueError as error:
             raise refusals.wrong_path(f"the path {error}", fault=Fault.PARTNER) from None
-        match read_public_path(raw):
-            case FunctionalPath() as target:
-                return await self._functional(request, call, target)
+        match read_public_path(target):
+            case FunctionalPath() as path:
+                return self._functional(request, call, path)
             case CredentialsPath(version):
-                return await self._credentials(request, call, version)
+                return self._credentials(request, call, version)
             case DetailsPath(version):
-                call.module, call.version = VERSIONS, version
-                partner = await self._admit_discovery(request, call)
-                self._require_version(version)
-                return self._answer(
-                    call,
-                    self._responder.version_details(
-                        version, offered=lambda module: partner is None or self._permissions.offers(partner, module)
-                    ),
-                )
+                return self._details(request, call, version)
             case VersionsPath():
-                call.module = VERSIONS
-                await self._admit_discovery(request, call)
-                return self._answer(call, self._responder.versions())
-        if request.method not in METHODS:
-            raise refusals.wrong_method(request.method, fault=Fault.PARTNER)
+                return self._version_list(request, call)
         raise _unknown_path()
 
-    async def _functional(self, request: web.BaseRequest, call: Call, target: FunctionalPath) -> web.StreamResponse:
-        call.module, call.version, call.interface_role = target.module, target.version, target.role
-        holder = await self._admit(request, call, Area.FUNCTIONAL)
-        self._require_version(target.version)
-        self._permissions.require(holder.partner, target.module, request.method)
-        with self._limits.forwarding(holder.partner):
-            await send_continue(request)
-            return await self._ingress.forward(request, call, holder.partner, target)
+    def _functional(self, request: Request, call: Call, path: FunctionalPath) -> Handling:
+        """Forward; whoever is in memory with a token that was used before is admitted without waiting for anything."""
+        call.module, call.version, call.interface_role = path.module, path.version, path.role
+        present = self._gatekeeper.admit_at_once(request.headers.get("authorization"), Area.FUNCTIONAL)
+        if present is None:
+            return self._functional_later(request, call, path)
+        self._permit(request, call, present.partner)
+        return self._forward(request, call, present.partner, path)
 
-    async def _admit_discovery(self, request: web.BaseRequest, call: Call) -> Partner | None:
+    async def _functional_later(self, request: Request, call: Call, path: FunctionalPath) -> None:
+        holder = await self._admit(request, call, Area.FUNCTIONAL)
+        forwarding = self._forward(request, call, holder.partner, path)
+        if forwarding is not None:
+            await forwarding
+
+    def _forward(
+        self, request: Request, call: Call, partner: Partner, path: FunctionalPath
+    ) -> Coroutine[Any, Any, None] | None:
+        self._require_version(path.version)
+        self._permissions.require(partner, path.module, request.method)
+        self._limits.forward(partner)
+        request.at_end(self._forwarded)
+        request.send_continue()
+        return self._ingress.forward(request, call, partner, path)
+
+    def _forwarded(self, request: Request) -> None:
+        self._limits.forwarded(request.context.partner)
+
+    async def _version_list(self, request: Request, call: Call) -> Response:
+        call.module = VERSIONS
+        await self._admit_discovery(request, call)
+        return self._answer(call, self._responder.versions())
+
+    async def _details(self, request: Request, call: Call, version: str) -> Response:
+        call.module, call.version = VERSIONS, version
+        partner = await self._admit_discovery(request, call)
+        self._require_version(version)
+        return self._answer(
+            call,
+            self._responder.version_details(
+                version, offered=lambda module: partner is None or self._permissions.offers(partner, module)
+            ),
+        )
+
+    async def _admit_discovery(self, request: Request, call: Call) -> Partner | None:
         """Who reads our versions; None where they are open to anybody."""
         if request.method != "GET":
             await self._admit(request, call, Area.DISCOVERY)
@@ -137,7 +161,7 @@ class PublicFront:
             return None
         return (await self._admit(request, call, Area.DISCOVERY)).partner
 
-    async def _credentials(self, request: web.BaseRequest, call: Call, version: str) -> web.StreamResponse:
+    async def _credentials(self, request: Request, call: Call, version: str) -> Response | None:
         call.module, call.version = CREDENTIALS, version
         area = _CREDENTIALS_METHODS.get(request.method, Area.DISCOVERY)
         try:
@@ -161,27 +185,26 @@ class PublicFront:
         raise _not_allowed("GET, POST, PUT, DELETE")
 
     async def _registered(
-        self, request: web.BaseRequest, call: Call, holder: Holder, answer: Answer
-    ) -> web.StreamResponse:
+        self, request: Request, call: Call, holder: Holder, answer: Answer
+    ) -> Response | None:
         """Write the answer with TOKEN_C; once it is written TOKEN_A is dead (handshake.md, rule 9).
 
         In memory it dies in the same turn of the event loop that wrote the answer, before any further request is read.
         """
         await self._refresh()  # TOKEN_C has to work before the partner knows it
         response = self._answer(call, answer)
-        await response.prepare(request)
-        await response.write_eof()
-        call.http_status = response.status
-        if request.transport is None or request.transport.is_closing():
-            return response
+        call.http_status = response.http_status
+        if request.gone:
+            return None
+        request.respond(response)
         self._directory.forget_token(holder.token)
         try:
             await self._responder.delivered(holder)
         except StoreUnavailableError as error:
             self._log.error(Event.STORE_FAILED, doing="marking an invitation as used", reason=str(error))
-        return response
+        return None
 
-    async def _renewed(self, call: Call, answer: Answer) -> web.StreamResponse:
+    async def _renewed(self, call: Call, answer: Answer) -> Response | None:
         await self._refresh()
         return self._answer(call, answer)
 
@@ -190,7 +213,7 @@ class PublicFront:
         with contextlib.suppress(StoreUnavailableError):
             await self._directory.refresh()
 
-    async def _admit(self, request: web.BaseRequest, call: Call, area: Area) -> Holder:
+    async def _admit(self, request: Request, call: Call, area: Area) -> Holder:
         """Find who asks; a token used for the first time is proved by it, once, however many requests come with it."""
         holder, admission = await self._identify(request, call, area)
         if admission is not Admission.PROVES or holder.token.id in self._proving:
@@ -209,44 +232,46 @@ class PublicFront:
             raise UnauthenticatedError(Refusal.REVOKED, partner=call.partner)
         return present
 
-    async def _identify(self, request: web.BaseRequest, call: Call, area: Area) -> tuple[Holder, Admission]:
+    async def _identify(self, request: Request, call: Call, area: Area) -> tuple[Holder, Admission]:
         """Find who asks, and whether it may from where it does; a refused token counts against that place."""
         try:
             holder, admission = await self._gatekeeper.admit(
-                request.headers.get("Authorization"), area, may_look=lambda: self._limits.may_look(call.source)
+                request.headers.get("authorization"), area, may_look=lambda: self._limits.may_look(call.source)
             )
         except UnauthenticatedError:
             self._limits.refused_token(call.source)
             raise
-        call.partner = holder.partner.name
-        objection = self._permissions.objection(
-            holder.partner, source=call.source, certificate=lambda: request.get_extra_info("peercert")
-        )
-        if objection:
-            raise UnauthenticatedError(Refusal.FROM_ELSEWHERE, partner=call.partner, detail=objection)
+        self._permit(request, call, holder.partner)
         return holder, admission
 
-    async def _was_unregistered(self, request: web.BaseRequest, call: Call) -> bool:
+    def _permit(self, request: Request, call: Call, partner: Partner) -> None:
+        """Raise where a partner may not call from where it does."""
+        call.partner = partner.name
+        objection = self._permissions.objection(partner, source=call.source, certificate=request.certificate)
+        if objection:
+            raise UnauthenticatedError(Refusal.FROM_ELSEWHERE, partner=call.partner, detail=objection)
+
+    async def _was_unregistered(self, request: Request, call: Call) -> bool:
         if self._limits.may_look(call.source):
             with contextlib.suppress(StoreUnavailableError):
-                return await self._gatekeeper.was_unregistered(request.headers.get("Authorization"))
+                return await self._gatekeeper.was_unregistered(request.headers.get("authorization"))
         return False
 
-    async def _body(self, request: web.BaseRequest) -> bytes:
-        await send_continue(request)
+    async def _body(self, request: Request) -> bytes:
+        request.send_continue()
         return await read_body(request, self._bounds, asker=Fault.PARTNER)
 
     def _require_version(self, version: str) -> None:
         if version not in self._versions:
             raise _unknown_path()
 
-    def _answer(self, call: Call, answer: Answer) -> web.Response:
+    def _answer(self, call: Call, answer: Answer) -> Response:
         return make_response(answer, call, now=self._clock())
 
 
-def _presented(request: web.BaseRequest, gatekeeper: Gatekeeper, holder: Holder) -> str:
+def _presented(request: Request, gatekeeper: Gatekeeper, holder: Holder) -> str:
     """The credentials token as the request presents it, without its wrapping."""
-    header = request.headers.get("Authorization", "")
+    header = request.headers.get("authorization", "")
     return next(token for _, token in candidates(header) if gatekeeper.is_of(holder, token))
 
 

@@ -28,7 +28,7 @@ from gateway.handshake.registrar import Registrar
 from gateway.handshake.responder import Responder
 from gateway.handshake.standing import Standing
 from gateway.handshake.upkeep import Schedule, Upkeep
-from gateway.net.client import backend_client, partner_client
+from gateway.net.pool import backend_pool, partner_pool
 from gateway.net.server import Handler
 from gateway.net.source import Sources
 from gateway.observe.access import CallLog
@@ -145,14 +145,12 @@ async def _public_front(
     stack: AsyncExitStack,
 ) -> PublicFront:
     config, clock = foundation.config, foundation.clock
-    client = backend_client(
-        connect_seconds=config.timeouts.backend_connect_seconds,
-        answer_seconds=config.timeouts.backend_answer_seconds,
-        header_bytes=config.limits.header_bytes,
+    pool = backend_pool(
+        connect_seconds=config.timeouts.backend_connect_seconds, header_bytes=config.limits.header_bytes
     )
     ingress = Ingress(
         config=config,
-        client=await stack.enter_async_context(client),
+        pool=await stack.enter_async_context(pool),
         breakers=_breakers(config, log),
         policy=address_policy(config),
         store=foundation.store,
@@ -241,17 +239,18 @@ async def _egress(
     foundation: Foundation, directory: Directory, standing: Standing, log: Logger, stack: AsyncExitStack
 ) -> Egress:
     config, timeouts = foundation.config, foundation.config.timeouts
-    client = partner_client(
-        address_policy(config),
+    policy = address_policy(config)
+    pool = partner_pool(
+        policy,
         connect_seconds=timeouts.partner_connect_seconds,
-        answer_seconds=timeouts.partner_answer_seconds,
         header_bytes=config.limits.header_bytes,
         ca_file=config.outbound.ca_file,
         partner_tls=partner_tls(config),
     )
     return Egress(
         config=config,
-        client=await stack.enter_async_context(client),
+        pool=await stack.enter_async_context(pool),
+        policy=policy,
         breakers=_breakers(config, log),
         store=foundation.store,
         vault=foundation.vault,

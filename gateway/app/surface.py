@@ -4,15 +4,14 @@ Whatever a handler raises becomes an OCPI envelope here, and the record says who
 up gets none.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
-from aiohttp import web
 from structlog.typing import FilteringBoundLogger as Logger
 
 from gateway.app.answering import UNAUTHORIZED, make_response
-from gateway.net.server import is_cut, message_id
+from gateway.net.request import Request, Response
+from gateway.net.server import message_id
 from gateway.net.source import Sources
 from gateway.observe.access import CallLog
 from gateway.observe.call import Call, Direction, current_call
@@ -25,7 +24,9 @@ from gateway.ocpi.timestamps import Clock
 from gateway.store.engine import StoreUnavailableError
 from gateway.store.gatekeeper import UnauthenticatedError
 
-CallHandler = Callable[[web.BaseRequest, Call], Awaitable[web.StreamResponse]]
+#: What a handler gives: an answer, nothing where it answers by itself, or what comes to either later.
+Handling = Coroutine[Any, Any, Response | None] | Response | None
+CallHandler = Callable[[Request, Call], Handling]
 
 _STORE_FAILED: Final = Answer(503, StatusCode.SERVER_ERROR, "temporarily not possible; please try again later")
 _INTERNAL: Final = Answer(500, StatusCode.SERVER_ERROR, "internal error of the gateway; its log has the details")
@@ -57,60 +58,73 @@ class Surface:
         self._metrics = metrics
         self._log = log
 
-    async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Handle one request and record it."""
+    def __call__(self, request: Request) -> Coroutine[Any, Any, None] | None:
+        """Have one request handled and recorded; at once, or by what it gives."""
+        headers = request.headers
+        request_id = message_id(headers, "x-request-id")
         call = self._calls.start(
             direction=self._direction,
             method=request.method,
-            path=request.raw_path,
-            request_id=message_id(request.headers, "X-Request-ID"),
-            correlation_id=message_id(request.headers, "X-Correlation-ID"),
+            path=request.target,
+            request_id=request_id,
+            correlation_id=message_id(headers, "x-correlation-id"),
         )
-        call.headers = request.headers
-        call.source = self._sources.of(request.remote or "", request.headers.getall("X-Forwarded-For", ()))
+        call.headers = headers
+        call.source = self._sources.of(request.peer, headers.get("x-forwarded-for", ""))
+        request.context = call
+        request.on_refused = self._refuse
+        request.at_end(self._ended)
+        try:
+            handling = self._handler(request, call)
+        except Exception as error:  # noqa: BLE001 - the last stop: nothing leaves a listener without an answer
+            self._refuse(request, error)
+            return None
+        if handling is None:
+            return None
+        if isinstance(handling, Response):
+            self._respond(request, call, handling)
+            return None
+        return self._handle(request, call, handling)
+
+    async def _handle(self, request: Request, call: Call, handling: Coroutine[Any, Any, Response | None]) -> None:
         current_call.set(call)
         try:
-            response = await self._answered(request, call)
-        except (asyncio.CancelledError, ConnectionError):
-            if not call.http_status:
-                self._note_end(request, call)
-            raise
-        else:
-            call.http_status = response.status
-            return response
-        finally:
-            self._calls.finish(call)
+            response = await handling
+        except Exception as error:  # noqa: BLE001 - as above
+            self._refuse(request, error)
+            return
+        if response is not None:
+            self._respond(request, call, response)
 
-    def _note_end(self, request: web.BaseRequest, call: Call) -> None:
-        if is_cut(request):
-            call.fault, call.reason = Fault.OPERATOR, "the gateway was stopped before the answer"
-        else:
-            call.reason = call.reason or "the client hung up before the answer"
+    def _respond(self, request: Request, call: Call, response: Response) -> None:
+        call.http_status = response.http_status
+        request.respond(response)
 
-    async def _answered(self, request: web.BaseRequest, call: Call) -> web.StreamResponse:
-        try:
-            return await self._handler(request, call)
-        except UnauthenticatedError as error:
+    def _ended(self, request: Request) -> None:
+        call: Call = request.context
+        if request.gone and not request.answered:
+            if request.is_cut:
+                call.fault, call.reason = Fault.OPERATOR, "the gateway was stopped before the answer"
+            elif not call.fault:
+                call.http_status = 0
+                call.reason = call.reason or "the client hung up before the answer"
+        self._calls.finish(call)
+
+    def _refuse(self, request: Request, error: Exception) -> None:
+        """Answer what a handler, or whatever goes on behind it, ended with."""
+        call: Call = request.context
+        if isinstance(error, UnauthenticatedError):
             call.fault, call.reason, call.partner = Fault.PARTNER, error.detail, call.partner or error.partner
             self._metrics.auth_failed(error.refusal)
-            return self._refuse(request, call, UNAUTHORIZED)
-        except RefusedError as error:
-            call.fault, call.reason = error.fault, error.message
-            return self._refuse(request, call, error.answer)
-        except StoreUnavailableError as error:
-            call.fault, call.reason = error.fault, str(error)
-            return self._refuse(request, call, _STORE_FAILED)
-        except (ConnectionError, asyncio.CancelledError):
-            raise
-        except Exception as error:  # noqa: BLE001 - the last stop: nothing leaves a listener without an answer
-            call.fault, call.reason = Fault.GATEWAY, type(error).__name__
+            answer = UNAUTHORIZED
+        elif isinstance(error, RefusedError):
+            call.fault, call.reason, answer = error.fault, error.message, error.answer
+        elif isinstance(error, StoreUnavailableError):
+            call.fault, call.reason, answer = error.fault, str(error), _STORE_FAILED
+        else:
+            call.fault, call.reason, answer = Fault.GATEWAY, type(error).__name__, _INTERNAL
             self._log.error(Event.REQUEST_CRASHED, request_id=call.request_id, exc_info=error)
-            return self._refuse(request, call, _INTERNAL)
-
-    def _refuse(self, request: web.BaseRequest, call: Call, answer: Answer) -> web.Response:
-        """Answer with a refusal; where an answer is under way already, cut it, so that nobody takes both for one."""
-        if request.writer.output_size > 0:
-            if request.transport is not None:
-                request.transport.abort()
-            raise ConnectionError("the answer was already under way")
-        return make_response(answer, call, now=self._clock())
+        if request.begun or request.gone:  # cut it, so that nobody takes both for one
+            request.abort()
+        else:
+            self._respond(request, call, make_response(answer, call, now=self._clock()))

@@ -1,72 +1,72 @@
-"""One connection of a client, and its requests: where aiohttp's own behaviour is corrected.
+"""One connection of a client: requests come in one after the other, and each is answered before the next is read.
 
-Reaches into aiohttp where it leaves no other way; tests/net/test_server.py holds every such place by its effect on
-the wire, so that a new version that moves something fails there.
+What a client may cost is bounded here for every listener (hardening.md, T10, D1, D6): the time and size of a head, the
+time between requests, what is read ahead, and what is thrown away of a body that nobody wants.
 """
 
 import asyncio
-import re
-from collections.abc import Mapping
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from aiohttp import HttpVersion10, HttpVersion11, web
-from aiohttp.http_exceptions import BadHttpMethod, HttpProcessingError, LineTooLong
-from aiohttp.web_protocol import ERROR, RequestHandler, RequestPayloadError, _ErrInfo
-from multidict import CIMultiDict
-
+from gateway.net.alarm import Alarm
+from gateway.net.http1 import END, MalformedError, check_beginning, message_ids, read_request, write_head
+from gateway.net.request import Request
 from gateway.ocpi.vocabulary import METHODS
 
 if TYPE_CHECKING:
     from gateway.net.server import GatewayServer
 
-#: A whole request line as aiohttp's parser quotes it, of which then only the method can be wrong.
-_REQUEST_LINE: Final = re.compile(r"b'[A-Za-z0-9!#$%&*+.^_`|~-]+ \S+ HTTP/1\.[01]'")
-_MESSAGE_ID: Final = re.compile(rb"(?mi)^(X-Request-ID|X-Correlation-ID):[ \t]*([!-~]+)[ \t]*\r?$")
-_BAD_REQUEST: Final = 400
 _METHOD_NOT_ALLOWED: Final = 405
 _HEADERS_TOO_LARGE: Final = 431
+_LINE_FEED: Final = 10
+#: How much of the requests behind the one under way is read ahead.
+_AHEAD_BYTES: Final = 65536
 #: How long, and how much of, what a client still sends is thrown away, so that it gets to read an early answer.
 _LINGER_SECONDS: Final = 2.0
 _LINGER_BYTES: Final = 2**20
 
 
-class IncomingRequest(web.BaseRequest):
-    """A request that decides whether its connection lives on."""
+class Connection(asyncio.Protocol):
+    """The protocol of one connection.
 
-    @property
-    def keep_alive(self) -> bool:
-        """Close after HTTP/1.0 (R9), a chunked or upgrading request (T1), a body not here yet, and while drained."""
-        message = self._message
-        if message.version < HttpVersion11 or message.chunked or message.upgrade or not self._payload.is_eof():
-            return False
-        return super().keep_alive and not self.protocol.server.closing  # type: ignore[attr-defined]
+    Attributes:
+        source: the address at its other end.
+    """
 
-    async def _prepare_hook(self, response: web.StreamResponse) -> None:
-        response.headers.popall("Server", None)
-        if self._message.version not in {HttpVersion10, HttpVersion11}:  # refused, and not to be answered in kind (R9)
-            self._cache["version"] = HttpVersion11
+    __slots__ = (
+        "_alarm",
+        "_buffer",
+        "_busy_reading",
+        "_in_head",
+        "_lingered",
+        "_lingering",
+        "_reading_paused",
+        "_request",
+        "server",
+        "source",
+        "transport",
+    )
 
-
-class Connection(RequestHandler):
-    """aiohttp's protocol with a deadline for heads, envelopes for errors, and early answers that can be read."""
-
-    __slots__ = ("_head_size", "_head_timer", "_lingered", "_lingering", "_refused_ids", "server", "source")
-
-    def __init__(self, server: "GatewayServer", **options: Any) -> None:
-        super().__init__(server, **options)
+    def __init__(self, server: "GatewayServer") -> None:
         self.server = server
         self.source = ""
-        self._head_timer: asyncio.TimerHandle | None = None
-        self._refused_ids: Mapping[str, str] = {}
-        self._head_size = 0
+        self.transport: asyncio.Transport | None = None
+        self._alarm = Alarm(server.loop, self._too_slow)
+        self._buffer = b""
+        self._busy_reading = False
+        self._in_head = True
+        self._lingering = False
         self._lingered = 0
-        self._lingering: asyncio.Transport | None = None
+        self._reading_paused = False
+        self._request: Request | None = None
 
     @property
     def busy(self) -> bool:
         """Whether a request is being handled, or its answer is still on the way."""
-        return self._request_in_progress or (self.transport is not None and self.transport.get_write_buffer_size() > 0)
+        if self._request is not None:
+            return True
+        return self.transport is not None and not self._lingering and self.transport.get_write_buffer_size() > 0
+
+    # --- events of the transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take a new connection, or close it where there are too many."""
@@ -75,124 +75,187 @@ class Connection(RequestHandler):
         if not self.server.admits(self):
             transport.close()
             return
-        super().connection_made(transport)
+        self.transport = transport  # type: ignore[assignment]
         self.server.opened(self)
-        self._start_head_timer()
+        self._alarm.set(self.server.header_seconds)
 
-    def connection_lost(self, exc: BaseException | None) -> None:
-        """Give everything back; aiohttp cancels the handler."""
-        self._stop_head_timer()
-        super().connection_lost(exc)
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - of the protocol
+        """Give everything back."""
+        self.transport = None
+        self._alarm.close()
+        request, self._request = self._request, None
+        if request is not None:
+            request.lost()
         self.server.closed(self)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came, and bound time and size until a head is complete, however slowly it drips."""
-        if self._lingering is not None:
+        """Take what came to where it belongs."""
+        if self._lingering:
             self._lingered += len(data)
             if self._lingered > _LINGER_BYTES:
-                self._lingering.close()
+                self.abort()
             return
-        idle = self._idle
-        super().data_received(data)
-        if self._messages:
-            self._stop_head_timer()
-            self._head_size = 0
-            if isinstance(self._messages[-1][0], _ErrInfo):
-                self._refused_ids = _ids_in(data)
-        elif idle:
-            self._head_size += len(data)
-            if self._head_size > self.server.head_bytes:
-                self.force_close()
-            elif self._head_timer is None:
-                self._start_head_timer()
+        request = self._request
+        if request is None:
+            self._buffer = self._buffer + data if self._buffer else data
+            self._read()
+        elif request.complete or request.broken:
+            self._buffer += data
+            if len(self._buffer) > _AHEAD_BYTES:
+                self.pause_reading()
+        else:
+            rest = request.feed(data)
+            if rest:
+                self._buffer += rest
+                if self._request is None:
+                    self._read()
 
-    def close(self) -> None:
-        """Close now if idle, else after the answer under way."""
-        idle = self._idle
-        super().close()
-        if idle and self.transport is not None:
+    def pause_writing(self) -> None:
+        """The client takes no more for now."""
+        if self._request is not None:
+            self._request.blocked()
+
+    def resume_writing(self) -> None:
+        """It does again."""
+        if self._request is not None:
+            self._request.unblocked()
+
+    # --- for requests
+
+    def write(self, data: bytes) -> None:
+        """Write to the client, if it is still there."""
+        if self.transport is not None:
+            self.transport.write(data)
+
+    def pause_reading(self) -> None:
+        """Let the client wait."""
+        if not self._reading_paused and self.transport is not None:
+            self._reading_paused = True
+            self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Let it send on."""
+        if self._reading_paused and self.transport is not None:
+            self._reading_paused = False
+            self.transport.resume_reading()
+
+    def abort(self) -> None:
+        """Close now, whatever is under way."""
+        if self.transport is not None:
+            self.transport.abort()
+
+    def request_ended(self, *, lives: bool) -> None:
+        """The answer to the request under way was written."""
+        request, self._request = self._request, None
+        if self.transport is None or request is None:
+            return
+        if not lives:
+            self._finish(unread=not request.complete)
+            return
+        self._in_head = False
+        self._alarm.set(self.server.keep_alive_seconds)
+        self.resume_reading()
+        if self._buffer and not self._busy_reading:
+            self._read()
+
+    # --- for the server
+
+    def close_if_idle(self) -> None:
+        """Close now unless a request is under way; a client that is only being listened out was answered."""
+        if self.transport is not None and self._request is None:
             self.transport.close()
 
-    def force_close(self) -> None:
-        """Close now, whatever is under way."""
-        super().force_close()
-        self.stop_lingering()
+    # --- reading heads
 
-    def stop_lingering(self) -> None:
-        """Close now if the client had its answer and is only being listened out."""
-        if self._lingering is not None:
-            self._lingering.close()
+    def _read(self) -> None:
+        """Take requests off the wire until one has to be waited for."""
+        self._busy_reading = True
+        while self._buffer and self._request is None and not self._lingering and self.transport is not None:
+            if not self._read_one():
+                break
+        self._busy_reading = False
 
-    async def finish_response(
-        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
-    ) -> tuple[web.StreamResponse, bool]:
-        """Write the end of an answer; where the client is still sending, let it read the answer before the close.
+    def _read_one(self) -> bool:
+        data = self._buffer
+        while data.startswith((b"\r\n", b"\n")):  # RFC 9112, section 2.2
+            data = data[1 if data[0] == _LINE_FEED else 2 :]
+        end = data.find(END)
+        if end < 0:
+            self._buffer = data
+            self._wait_for_head(data)
+            return False
+        raw, self._buffer = data[: end + 2], data[end + 4 :]
+        try:
+            if end > self.server.head_bytes:
+                raise MalformedError("the headers are too long together", http_status=_HEADERS_TOO_LARGE)
+            head = read_request(raw, self.server.bounds)
+            if head.method not in METHODS:
+                raise MalformedError("OCPI has no such method", http_status=_METHOD_NOT_ALLOWED)
+        except MalformedError as error:
+            self._refuse(error, raw)
+            return False
+        self._alarm.off()
+        request = self._request = Request(self, head)
+        if head.length and self._buffer:
+            data, self._buffer = self._buffer, b""
+            self._buffer = request.feed(data)
+            if request.malformed is not None:  # before anybody acts on it
+                self._request = None
+                self._refuse(request.malformed, raw)
+                return False
+        if self._buffer and request.is_last:
+            self._request = None
+            self._refuse(MalformedError("something came behind the last request"), raw)
+            return False
+        self.server.handle(request)
+        return True
+
+    def _wait_for_head(self, data: bytes) -> None:
+        if len(data) > self.server.head_bytes:
+            self.abort()
+            return
+        try:
+            check_beginning(data)
+        except MalformedError as error:
+            self._refuse(error, data)
+            return
+        if data and not self._in_head:
+            self._in_head = True
+            self._alarm.set(self.server.header_seconds)
+
+    def _refuse(self, error: MalformedError, raw: bytes) -> None:
+        """Answer what is no request, and close: where the next one would begin is anybody's guess."""
+        response = self.server.refusal(error, peer=self.source, ids=message_ids(raw))
+        lines = [f"{name}: {value}" for name, value in response.headers.items()]
+        framing = f"Content-Length: {len(response.body)}\r\nConnection: close\r\n"
+        self.write(write_head(response.http_status, lines, framing) + response.body)
+        self._finish(unread=True)
+
+    # --- ending
+
+    def _finish(self, *, unread: bool) -> None:
+        """Close after the answer; where the client is still sending, let it read the answer first.
 
         A socket closed with bytes unread resets the connection, and the reset destroys the answer on its way (RFC 9112,
         section 9.6).
         """
-        finished = await super().finish_response(request, resp, start_time)
-        refused = request._message is ERROR  # noqa: SLF001 - by the parser: what follows is unread, too
-        if not resp.keep_alive and (refused or not request._payload.is_eof()):  # noqa: SLF001
-            self._linger()
-        return finished
-
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,  # noqa: ARG002 - aiohttp's texts quote what the client sent
-    ) -> web.StreamResponse:
-        """Answer what went wrong outside of a handler's own answers as an envelope, and close."""
-        if isinstance(exc, ConnectionError) and (self.transport is None or self.transport.is_closing()):
-            raise exc  # the client is gone: nobody's bug, and nobody to answer
-        answer = partial(
-            self.server.failure_response,
-            peer=self.peername[0] if isinstance(self.peername, tuple) else "",
-            headers=request.headers or self._refused_ids,
-        )
-        if isinstance(exc, LineTooLong):
-            response = answer(_HEADERS_TOO_LARGE, "a header or the URL is too long")
-        elif isinstance(exc, BadHttpMethod) and _REQUEST_LINE.search(exc.message):
-            response = answer(_METHOD_NOT_ALLOWED, "OCPI has no such method")
-            response.headers["Allow"] = ", ".join(METHODS)
-        elif isinstance(exc, RequestPayloadError | HttpProcessingError):
-            response = answer(_BAD_REQUEST, "the request is not valid HTTP")
-        else:
-            reason = f"a handler failed: {type(exc).__name__}" if exc else "a handler ran into a time-out"
-            response = answer(status, reason, error=exc)
-        if request.writer.output_size > 0:
-            raise ConnectionError("the answer was already under way")
-        return response
-
-    @property
-    def _idle(self) -> bool:
-        """Whether the connection waits for a request."""
-        return self._waiter is not None and not self._waiter.done()
-
-    def _linger(self) -> None:
-        """Take the transport from aiohttp, which would close it, and throw away what still comes for a while."""
-        transport = self.transport
-        if transport is None or transport.is_closing():
+        if self.transport is None:
             return
-        self.transport, self._lingering = None, transport
-        super().close()  # nothing more is parsed
-        if transport.can_write_eof():
-            transport.write_eof()
-        transport.resume_reading()
-        self._loop.call_later(_LINGER_SECONDS, transport.close)
+        if not unread:
+            self.transport.close()
+            return
+        self._lingering = True
+        self._buffer = b""
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.resume_reading()
+        self._alarm.set(_LINGER_SECONDS)
 
-    def _start_head_timer(self) -> None:
-        self._head_timer = self._loop.call_later(self.server.header_seconds, self.force_close)
-
-    def _stop_head_timer(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
-
-
-def _ids_in(data: bytes) -> Mapping[str, str]:
-    """The message ids in a head that the parser refused, if it came in one piece; they are only repeated."""
-    found = _MESSAGE_ID.findall(data.partition(b"\r\n\r\n")[0])
-    return CIMultiDict((name.decode(), value.decode()) for name, value in found)
+    def _too_slow(self) -> None:
+        """A head, a next request, or the end of the client took too long."""
+        if self.transport is None:
+            return
+        if self.transport.get_write_buffer_size() > 0:
+            self.transport.abort()  # closing would wait for it to be taken
+        else:
+            self.transport.close()

@@ -12,12 +12,17 @@ from typing import Final
 import aiohttp
 
 from gateway.net.address import AddressRefusedError, HostRefusedError, UrlRefusedError
+from gateway.net.http1 import MalformedError
+from gateway.net.outbound import CutOffError
+from gateway.net.pool import ConnectError, ConnectTimeoutError
 from gateway.net.tls import TlsFilesError
 from gateway.ocpi.errors import GatewayError
 from gateway.ocpi.flow import FetchCause
 
-#: Everything that a request made with `gateway.net.client` may raise where no answer came.
-FAILURES: Final = (aiohttp.ClientError, OSError, TimeoutError, UrlRefusedError, TlsFilesError)
+#: Everything that calling others may raise where no answer came.
+FAILURES: Final = (
+    aiohttp.ClientError, ConnectError, MalformedError, OSError, TimeoutError, UrlRefusedError, TlsFilesError
+)  # fmt: skip
 
 # Codes of X509_verify_cert: OpenSSL's texts for them hold host names and addresses.
 _CERTIFICATE_WORDS: Final = {
@@ -70,17 +75,19 @@ def explain(error: BaseException) -> Failure:
         return _explain_refusal(error)
     if (alert := _alert(error)) is not None:
         return alert
+    if isinstance(error, ConnectError):
+        return _explain_connect(error.os_error, resolving=error.resolving)
     if isinstance(error, aiohttp.ClientConnectorError):
-        return _explain_connect(error)
-    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return _explain_connect(error.os_error, resolving=isinstance(error, aiohttp.ClientConnectorDNSError))
+    if isinstance(error, aiohttp.ConnectionTimeoutError | ConnectTimeoutError):
         return Failure(FetchCause.TIMEOUT, "did not accept the connection in time")
     if isinstance(error, TimeoutError):
         return Failure(FetchCause.TIMEOUT, "did not answer in time")
     if isinstance(error, aiohttp.InvalidURL):
         return Failure(FetchCause.URL, "has a URL that can not be called")
-    if isinstance(error, aiohttp.ClientPayloadError):
+    if isinstance(error, aiohttp.ClientPayloadError | CutOffError):
         return Failure(FetchCause.RESET, "ended the connection before the answer was complete, or mangled it")
-    if isinstance(error, aiohttp.ClientResponseError):
+    if isinstance(error, aiohttp.ClientResponseError | MalformedError):
         return Failure(FetchCause.MALFORMED, "sent an answer that is not valid HTTP, or a header that is too long")
     return Failure(FetchCause.RESET, "closed the connection without an answer")
 
@@ -93,24 +100,24 @@ def _explain_refusal(error: GatewayError) -> Failure:
     return Failure(cause, f"can not be called: {error.message}", error.remedy)
 
 
-def _explain_connect(error: aiohttp.ClientConnectorError) -> Failure:
-    if isinstance(error.os_error, AddressRefusedError):
+def _explain_connect(error: OSError, *, resolving: bool) -> Failure:
+    if isinstance(error, AddressRefusedError):
         return Failure(
             FetchCause.POLICY,
             "has an address that is not allowed",
             "Allow it under egress.allow if it is meant to be called",
         )
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
+    if resolving:
         return Failure(FetchCause.DNS, "has a host name that does not resolve")
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return _explain_certificate(error.certificate_error)
-    if isinstance(error, aiohttp.ClientConnectorSSLError):
+    if isinstance(error, ssl.CertificateError):
+        return _explain_certificate(error)
+    if isinstance(error, ssl.SSLError):
         return Failure(FetchCause.TLS, "does not speak TLS 1.2 or newer on that port")
-    if error.os_error.errno == errno.ETIMEDOUT:
+    if error.errno == errno.ETIMEDOUT:
         return Failure(FetchCause.TIMEOUT, "did not accept the connection in time")
-    if isinstance(error.os_error, ConnectionResetError):
+    if isinstance(error, ConnectionResetError):
         return Failure(FetchCause.RESET, "closed the connection at once", turned_away=True)
-    if error.os_error.errno in _UNREACHABLE:
+    if error.errno in _UNREACHABLE:
         return Failure(FetchCause.REFUSED, "can not be reached from this network", turned_away=True)
     return Failure(FetchCause.REFUSED, "refused the connection", turned_away=True)
 

@@ -1,37 +1,30 @@
-"""The only maker of HTTP servers: aiohttp's low-level server with its manners towards strangers corrected.
+"""The only maker of HTTP servers: who may connect, what a connection may cost, and what happens when it all ends.
 
-Every answer that aiohttp would make itself becomes an OCPI envelope; nothing names the software. Connections are
-bounded in number, in the time a head may take, and in the time they may idle; a connection is closed after a request
-whose framing can't be trusted (hardening.md, T1, T9, T10).
+Whatever goes wrong outside of a handler's own answers becomes an OCPI envelope; nothing names the software.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import uuid4
 
-from aiohttp import StreamReader, web
-from aiohttp.abc import AbstractStreamWriter
-from aiohttp.http import RawRequestMessage
-from aiohttp.web_protocol import RequestHandler
-
-from gateway.net.connection import Connection, IncomingRequest
-from gateway.net.framing import refusal
+from gateway.net.connection import Connection
+from gateway.net.http1 import Bounds, MalformedError
+from gateway.net.request import Request, Response
 from gateway.net.room import Room
 from gateway.ocpi.envelope import Answer, StatusCode
 from gateway.ocpi.timestamps import Clock
+from gateway.ocpi.vocabulary import METHODS
 
-Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+#: Answers a request, at once or by the coroutine that it gives back.
+Handler = Callable[[Request], Coroutine[Any, Any, Response | None] | None]
 
-_BAD_REQUEST: Final = 400
-_HEADERS_TOO_LARGE: Final = 431
-_SERVER_ERRORS: Final = 500
+_INTERNAL: Final = 500
+_METHOD_NOT_ALLOWED: Final = 405
 _MAX_CONNECTIONS: Final = 4096
 #: How many headers of the greatest length a head may hold: its memory is taken before anybody is known.
 _HEADERS: Final = 8
-_NO_HEADERS: Final[Mapping[str, str]] = {}
-_STATUS_CODES: Final = {413: StatusCode.INVALID_PARAMETERS}  # contract.md, Answers to trouble
 #: How long handlers that were cancelled may take to clean up.
 _LAST_MOMENT_SECONDS: Final = 0.1
 #: What may stand before a sealed link in a path of ours.
@@ -57,8 +50,13 @@ class ServerFailure:
     error: BaseException | None = None
 
 
-class GatewayServer(web.Server):
-    """Makes a protocol for each connection, and knows which are open."""
+class GatewayServer:
+    """Makes a protocol for each connection, and knows which are open.
+
+    Attributes:
+        closing: each connection ends with its next answer.
+        cutting: what is under way is ended by us.
+    """
 
     def __init__(
         self,
@@ -66,32 +64,33 @@ class GatewayServer(web.Server):
         *,
         clock: Clock,
         on_failure: Callable[[ServerFailure], None],
+        bounds: Bounds,
         header_seconds: float,
-        head_bytes: int,
+        keep_alive_seconds: float,
         room: Room,
-        **options: Any,
     ) -> None:
-        super().__init__(self._handle, handler_cancellation=True)
+        self.loop = asyncio.get_running_loop()
+        self.bounds = bounds
+        self.head_bytes = bounds.field * _HEADERS
+        self.header_seconds = header_seconds
+        self.keep_alive_seconds = keep_alive_seconds
+        self.room = room
+        self.on_failure = on_failure
+        self.connections_open: set[Connection] = set()
+        self.closing = self.cutting = False
+        self._drained = False
         self._handler = handler
         self._clock = clock
-        self._options = options
-        self.on_failure = on_failure
-        self.header_seconds = header_seconds
-        self.head_bytes = head_bytes
-        self.room = room
-        self.connections_open: set[Connection] = set()
-        self.closing = False
-        self.drained = False
-        self.cutting = False
+        self._tasks: set[asyncio.Task[None]] = set()
         self._empty = asyncio.Event()
 
-    def __call__(self) -> RequestHandler:
+    def __call__(self) -> Connection:
         """Make the protocol of a new connection."""
-        return Connection(self, loop=self._loop, **self._options)
+        return Connection(self)
 
     def admits(self, connection: Connection) -> bool:
         """Whether there is room for a new connection."""
-        return not self.drained and self.room.admits(connection.source, among=len(self.connections_open))
+        return not self._drained and self.room.admits(connection.source, among=len(self.connections_open))
 
     def opened(self, connection: Connection) -> None:
         """Take note of a new connection."""
@@ -107,6 +106,44 @@ class GatewayServer(web.Server):
         if not self.connections_open:
             self._empty.set()
 
+    def handle(self, request: Request) -> None:
+        """Have a request answered."""
+        try:
+            handling = self._handler(request)
+        except Exception as error:  # noqa: BLE001 - the last stop: nothing leaves a listener without an answer
+            self._failed(request, error)
+            return
+        if handling is not None:
+            request.spawn(handling)
+
+    def start(self, request: Request, handling: Coroutine[Any, Any, Response | None]) -> asyncio.Task[None]:
+        """Run the handling of a request to its end."""
+        task = self.loop.create_task(self._handle(request, handling))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _handle(self, request: Request, handling: Coroutine[Any, Any, Response | None]) -> None:
+        try:
+            response = await handling
+        except Exception as error:  # noqa: BLE001 - as in `handle`
+            self._failed(request, error)
+            return
+        if response is not None:
+            request.respond(response)
+
+    def _failed(self, request: Request, error: Exception) -> None:
+        if request.gone or request.answered:
+            return
+        if request.begun:
+            request.abort()
+            self.on_failure(ServerFailure(_INTERNAL, "a handler failed amid its answer", request.peer, "", error))
+            return
+        reason = f"a handler failed: {type(error).__name__}"
+        request.respond(
+            self.failure_response(_INTERNAL, reason, peer=request.peer, ids=request.headers, error=error)
+        )
+
     async def drain(self, *, timeout_seconds: float, force: asyncio.Event | None = None) -> int:
         """Close idle connections, let busy ones finish, then cut the rest.
 
@@ -116,11 +153,10 @@ class GatewayServer(web.Server):
         Returns:
             How many requests were cut.
         """
-        self.closing = self.drained = True
+        self.closing = self._drained = True
         await asyncio.sleep(0)  # requests that arrived already get to their handlers
         for connection in tuple(self.connections_open):
-            connection.close()
-            connection.stop_lingering()
+            connection.close_if_idle()
         ends = [asyncio.ensure_future(each.wait()) for each in (self._empty, force) if each is not None]
         try:
             if self.connections_open:
@@ -130,8 +166,16 @@ class GatewayServer(web.Server):
                 end.cancel()
         cut = sum(connection.busy for connection in self.connections_open)
         self.cutting = True
-        await self.shutdown(_LAST_MOMENT_SECONDS)
+        for connection in tuple(self.connections_open):
+            connection.abort()
+        await asyncio.sleep(0)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=_LAST_MOMENT_SECONDS)
         return cut
+
+    def refusal(self, error: MalformedError, *, peer: str, ids: Mapping[str, str]) -> Response:
+        """Report what is no request, and make its answer."""
+        return self.failure_response(error.http_status, str(error), peer=peer, ids=ids)
 
     def failure_response(
         self,
@@ -139,54 +183,27 @@ class GatewayServer(web.Server):
         message: str,
         *,
         peer: str,
+        ids: Mapping[str, str],
         error: BaseException | None = None,
-        headers: Mapping[str, str] = _NO_HEADERS,
-    ) -> web.Response:
+    ) -> Response:
         """Report a failure and make its envelope, which echoes the message ids; the connection closes after it.
 
         Args:
-            headers: of the request, as far as they could be read.
+            ids: headers by name in lower case, as far as they could be read.
         """
-        request_id = message_id(headers, "X-Request-ID")
+        request_id = message_id(ids, "x-request-id")
         self.on_failure(ServerFailure(http_status, message, peer, request_id, error))
-        ours = http_status >= _SERVER_ERRORS
-        status_code = StatusCode.SERVER_ERROR if ours else _STATUS_CODES.get(http_status, StatusCode.CLIENT_ERROR)
+        ours = http_status >= _INTERNAL
+        status_code = StatusCode.SERVER_ERROR if ours else StatusCode.CLIENT_ERROR
         answer = Answer(http_status, status_code, "Internal error" if ours else message)
-        response = web.Response(
-            status=http_status,
-            body=answer.body(self._clock()),
-            headers={
-                "X-Request-ID": request_id,
-                "X-Correlation-ID": message_id(headers, "X-Correlation-ID", default=request_id),
-                "Connection": "close",
-            },
-            content_type="application/json",
-        )
-        response.force_close()
-        return response
-
-    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        reason = refusal(request)
-        if reason is not None:
-            return self.failure_response(_BAD_REQUEST, reason, peer=request.remote or "", headers=request.headers)
-        if sum(len(name) + len(value) for name, value in request.raw_headers) > self.head_bytes:
-            words, peer = "the headers are too long together", request.remote or ""
-            return self.failure_response(_HEADERS_TOO_LARGE, words, peer=peer, headers=request.headers)
-        try:
-            return await self._handler(request)
-        except web.HTTPException as refused:  # raised by aiohttp itself, for example where a body is too large
-            peer = request.remote or ""
-            return self.failure_response(refused.status, refused.reason, peer=peer, headers=request.headers)
-
-    def _make_request(
-        self,
-        message: RawRequestMessage,
-        payload: StreamReader,
-        protocol: RequestHandler,
-        writer: AbstractStreamWriter,
-        task: asyncio.Task[None],
-    ) -> web.BaseRequest:
-        return IncomingRequest(message, payload, protocol, writer, task, self._loop)
+        headers = {
+            "Content-Type": "application/json",
+            "X-Request-ID": request_id,
+            "X-Correlation-ID": message_id(ids, "x-correlation-id", default=request_id),
+        }
+        if http_status == _METHOD_NOT_ALLOWED:
+            headers["Allow"] = ", ".join(METHODS)
+        return Response(http_status, headers, answer.body(self._clock()), closes=True)
 
 
 def make_server(
@@ -202,7 +219,7 @@ def make_server(
     """Make a server; has to be called in a running event loop. A client that hangs up cancels its handler.
 
     Args:
-        on_failure: told of every request that aiohttp or the framing rules ended.
+        on_failure: told of every request that was ended before, or by a bug in, its handler.
         header_bytes: the longest single header; a request line may be a third longer, all headers eight times as long.
         header_seconds: how long the head of a request may take.
         keep_alive_seconds: how long a connection may idle between requests.
@@ -212,32 +229,14 @@ def make_server(
         handler,
         clock=clock,
         on_failure=on_failure,
+        bounds=Bounds(header_bytes * 4 // 3 + _OUR_PREFIX, header_bytes),  # a link that we sealed is longer than before
         header_seconds=header_seconds,
-        head_bytes=header_bytes * _HEADERS,
+        keep_alive_seconds=keep_alive_seconds,
         room=room or Room(_MAX_CONNECTIONS),
-        keepalive_timeout=keep_alive_seconds,
-        max_line_size=header_bytes * 4 // 3 + _OUR_PREFIX,  # a link that we sealed is longer than the one inside
-        max_field_size=header_bytes,
-        lingering_time=0,
-        auto_decompress=False,
-        access_log=None,
     )
-
-
-def is_cut(request: web.BaseRequest) -> bool:
-    """Whether a request is ended because the server stops, not because its client hung up."""
-    server = getattr(request.protocol, "server", None)
-    return isinstance(server, GatewayServer) and server.cutting
 
 
 def message_id(headers: Mapping[str, str], name: str, *, default: str = "") -> str:
     """A message id as it was sent, where it can be written into a head again; the default or a new one otherwise."""
     sent = headers.get(name)
     return sent if sent and sent.isascii() and sent.isprintable() else default or str(uuid4())
-
-
-async def send_continue(request: web.BaseRequest) -> None:
-    """Ask for the body of a request that waits for `100 Continue`; to be called after authentication (T10, R12)."""
-    if request.headers.get("Expect", "").strip().lower() == "100-continue" and request.can_read_body:
-        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        request.writer.output_size = 0  # an interim answer is not the start of the answer

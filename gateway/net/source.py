@@ -31,17 +31,17 @@ class Sources:
         address = read_address(peer) if self._trusted else None
         return address is not None and self._trusts(address)
 
-    def of(self, peer: str, forwarded_for: Sequence[str]) -> str:
+    def of(self, peer: str, forwarded_for: str) -> str:
         """The address that a request came from.
 
         Args:
             peer: the other end of the connection; empty where that is no IP address.
-            forwarded_for: the headers of that name; each proxy adds the address that it was called from at the end.
+            forwarded_for: the header of that name; each proxy adds the address that it was called from at the end.
         """
         if not forwarded_for or not self.is_trusted(peer):
             return peer
         source = peer
-        for word in reversed(",".join(forwarded_for).split(",")):
+        for word in reversed(forwarded_for.split(",")):
             address = read_address(word.strip())
             if address is None:
                 return source

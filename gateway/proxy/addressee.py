@@ -8,8 +8,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from aiohttp import web
-
+from gateway.net.request import Request
 from gateway.observe.call import Call
 from gateway.ocpi.errors import Fault
 from gateway.ocpi.partner import Endpoint, Partner
@@ -60,7 +59,7 @@ class Addressees:
         self._directory = directory
         self._versions = frozenset(versions)
 
-    async def find(self, request: web.BaseRequest, call: Call, path: PartnerPath | FunctionalPath) -> Addressee:
+    async def find(self, request: Request, call: Call, path: PartnerPath | FunctionalPath) -> Addressee:
         """The partner meant, if it can be called; if not it is looked up again: it may just have registered.
 
         Raises:
@@ -74,7 +73,7 @@ class Addressees:
                 await self._directory.refresh()
             return self._found(request, call, path)
 
-    def _found(self, request: web.BaseRequest, call: Call, path: PartnerPath | FunctionalPath) -> Addressee:
+    def _found(self, request: Request, call: Call, path: PartnerPath | FunctionalPath) -> Addressee:
         party: Party | None
         if isinstance(path, FunctionalPath):
             named, party = None, self._stated_receiver(request, path)
@@ -91,7 +90,7 @@ class Addressees:
         check_callable(partner)
         return Addressee(partner, party, _endpoint(partner, path.module, path.role))
 
-    def _stated_receiver(self, request: web.BaseRequest, path: FunctionalPath) -> Party:
+    def _stated_receiver(self, request: Request, path: FunctionalPath) -> Party:
         if path.version not in self._versions:
             offered = ", ".join(sorted(self._versions))
             raise refusals.unknown_path(f"the OCPI versions here are: {offered}", fault=Fault.BACKEND)
@@ -120,7 +119,7 @@ def check_callable(partner: Partner) -> None:
 
 
 def stated(
-    request: web.BaseRequest,
+    request: Request,
     end: End,
     parties: Iterable[HasParty] = (),
     module: str = "",

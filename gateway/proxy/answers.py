@@ -9,15 +9,14 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
-import aiohttp
-from multidict import CIMultiDict
-
+from gateway.net.http1 import AnswerHead
 from gateway.observe.call import Call
 from gateway.ocpi.links import Link, as_uri, read_links, rest_below
 from gateway.ocpi.paths import is_canonical
 from gateway.ocpi.urls import host_of, path_of, resolve
 from gateway.proxy import heads
 from gateway.proxy.exchange import OtherSide
+from gateway.proxy.heads import Secrets
 from gateway.store.vault import Vault
 
 _SEALED: Final = re.compile(r"/~([A-Za-z0-9_-]{39,})")
@@ -98,7 +97,7 @@ class PartnerLinks:
     hosts: Collection[str]
     base: str
     seal: Seal
-    secrets: re.Pattern[str]
+    secrets: Secrets
 
     def lead_back(self, reference: str) -> str | None:
         """The private URL that leads to a reference of the partner; None for one on a foreign host."""
@@ -112,18 +111,18 @@ class PartnerLinks:
         return self.base + self.seal.close(url)
 
     def _may_show(self, rest: str) -> bool:
-        return is_canonical(f"/x{rest}") and not rest.startswith("/~") and not heads.mentions(rest, self.secrets)
+        return is_canonical(f"/x{rest}") and not rest.startswith("/~") and not self.secrets.are_in(rest)
 
 
 def head_of(
-    answer: aiohttp.ClientResponse,
+    answer: AnswerHead,
     call: Call,
     *,
     side: OtherSide,
     links: Links | None,
-    secrets: re.Pattern[str] | None = None,
-) -> CIMultiDict[str]:
-    """Make the head of our answer.
+    secrets: Secrets | None = None,
+) -> list[str]:
+    """Make the header lines of our answer.
 
     Args:
         links: None where no link is expected: then none travels back.
@@ -132,27 +131,27 @@ def head_of(
     Raises:
         RefusedError: a redirect or the link to the next page can't be led back: leaving it out would lose data.
     """
-    headers = heads.returned(answer.headers, secrets=secrets)
-    headers["X-Request-ID"] = call.request_id
-    headers["X-Correlation-ID"] = call.correlation_id
+    lines = heads.returned(answer, secrets=secrets)
+    lines += (f"X-Request-ID: {call.request_id}", f"X-Correlation-ID: {call.correlation_id}")
     if links is None:
-        return headers
-    for header in answer.headers.getall("Link", ()):
-        kept = [_led_back(link, side=side, links=links, secrets=secrets) for link in read_links(header)]
+        return lines
+    if "link" in answer.headers:
+        given = read_links(answer.headers["link"])
+        kept = [_led_back(link, side=side, links=links, secrets=secrets) for link in given]
         if any(kept):
-            headers.add("Link", ", ".join(filter(None, kept)))
-    location = answer.headers.get("Location")
+            lines.append(f"Link: {', '.join(filter(None, kept))}")
+    location = answer.headers.get("location")
     target = links.lead_back(location) if location else None
     if target is not None:
-        headers["Location"] = target
-    elif location and answer.status in _REDIRECTS:
+        lines.append(f"Location: {target}")
+    elif location and answer.http_status in _REDIRECTS:
         raise side.unusable("redirected elsewhere")
     elif location:
         call.reason = f"{side.name} gave a Location that leads elsewhere; it was left out"
-    return headers
+    return lines
 
 
-def _led_back(link: Link, *, side: OtherSide, links: Links, secrets: re.Pattern[str] | None) -> str:
+def _led_back(link: Link, *, side: OtherSide, links: Links, secrets: Secrets | None) -> str:
     """A link as it travels back; empty where it leads nowhere and is none to the next page."""
     target = links.lead_back(link.target)
     if target is None:
@@ -160,7 +159,7 @@ def _led_back(link: Link, *, side: OtherSide, links: Links, secrets: re.Pattern[
             raise side.unusable("gave a link to the next page that leads elsewhere")
         return ""
     # Where a parameter names an address, all that is said about the link counts less than where it leads.
-    parameters = link.relation if heads.mentions(link.parameters, secrets) else link.parameters
+    parameters = link.relation if secrets and secrets.are_in(link.parameters) else link.parameters
     return str(replace(link, target=target, parameters=parameters))
 
 

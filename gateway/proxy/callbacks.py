@@ -9,8 +9,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Final
 
-from aiohttp import web
-
+from gateway.net.request import Request
 from gateway.ocpi.errors import Fault
 from gateway.ocpi.links import ResponseUrl, find_in_body, find_in_query
 from gateway.ocpi.partner import Partner
@@ -64,7 +63,7 @@ class ResponseUrls:
         self._bounds = bounds
 
     async def replace(
-        self, request: web.BaseRequest, module: str, query: str, substitute: Substitute, *, asker: Fault
+        self, request: Request, module: str, query: str, substitute: Substitute, *, asker: Fault
     ) -> tuple[str, bytes | None]:
         """Give query and body with their `response_url` replaced; a body of None is to be streamed as it comes.
 
@@ -74,7 +73,7 @@ class ResponseUrls:
         if (module, request.method) in _IN_QUERY:
             found = _parsed(lambda: find_in_query(query), asker)
             return (query if found is None else found.replaced_by(await substitute(found.url))), None
-        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        if request.headers.get("content-encoding", "identity").lower() != "identity":
             raise refusals.wrong_parameter("the body holds a response_url and must not be compressed", fault=asker)
         body = await read_body(request, self._bounds, asker=asker)
         found = _parsed(lambda: find_in_body(body), asker)

@@ -8,16 +8,13 @@ The backend's engineer reads our answers, so they say what to do (contract.md, P
 """
 
 import hmac
-import re
 from typing import Final, Protocol
 
-import aiohttp
-from aiohttp import web
-from multidict import CIMultiDict
-
 from gateway.config import Config
-from gateway.net.client import HttpClient
-from gateway.net.server import send_continue
+from gateway.net.address import AddressPolicy
+from gateway.net.http1 import AnswerHead
+from gateway.net.pool import Pool
+from gateway.net.request import Request
 from gateway.observe.call import Call
 from gateway.ocpi.authorization import candidates, header_value
 from gateway.ocpi.envelope import Answer, StatusCode
@@ -35,7 +32,8 @@ from gateway.proxy.addressee import Addressee, Addressees, check_callable, state
 from gateway.proxy.answers import PartnerLinks, Seal, head_of, sealed_in, with_query
 from gateway.proxy.breaker import Breakers
 from gateway.proxy.callbacks import EGRESS, INGRESS, ResponseUrls, has_response_url
-from gateway.proxy.exchange import AnswerHead, Bounds, Exchange, OtherSide, Pace, read_body
+from gateway.proxy.exchange import Bounds, Exchange, MakeHead, OtherSide, Pace, read_body
+from gateway.proxy.heads import Secrets
 from gateway.proxy.offer import Offer
 from gateway.proxy.routing import End
 from gateway.store.directory import Directory
@@ -82,7 +80,8 @@ class Egress:
     """Answers the backend on the private listener.
 
     Args:
-        client: for partners, which holds the address policy.
+        pool: of connections to partners.
+        policy: which of their addresses may be called.
         standing: told of each call that says something about a partner's token.
     """
 
@@ -90,7 +89,8 @@ class Egress:
         self,
         *,
         config: Config,
-        client: HttpClient,
+        pool: Pool,
+        policy: AddressPolicy,
         breakers: Breakers,
         store: Store,
         vault: Vault,
@@ -109,17 +109,17 @@ class Egress:
         self._standing = standing
         pace = Pace(timeouts.body_seconds, limits.least_bytes_per_second)
         patience = timeouts.partner_answer_seconds
-        self._exchange = Exchange(client, _PARTNER, Bounds(limits.body_bytes, pace, patience), breakers)
+        self._exchange = Exchange(pool, _PARTNER, Bounds(limits.body_bytes, pace, patience), breakers, policy)
         self._kept = Bounds(limits.rewritten_body_bytes, pace, patience)
         self._response_urls = ResponseUrls(store, clock=clock, lifetime=config.callbacks.lifetime, bounds=self._kept)
 
-    async def handle(self, request: web.BaseRequest, call: Call) -> web.StreamResponse:
+    async def handle(self, request: Request, call: Call) -> None:
         """Answer one request of the backend.
 
         Raises:
             RefusedError: with the answer, for every request that isn't forwarded or whose forwarding failed.
         """
-        raw = request.raw_path
+        raw = request.target
         try:
             check_path(raw)
         except ValueError as error:
@@ -135,16 +135,16 @@ class Egress:
         return await self._ask(request, call, path, await self._addressees.find(request, call, path))
 
     async def _ask(
-        self, request: web.BaseRequest, call: Call, path: PartnerPath | FunctionalPath, addressee: Addressee
-    ) -> web.StreamResponse:
+        self, request: Request, call: Call, path: PartnerPath | FunctionalPath, addressee: Addressee
+    ) -> None:
         """Forward to an endpoint of a partner."""
         module, role = path.module, path.role
         partner, endpoint = addressee.partner, addressee.endpoint
         hosts = self._offer.hosts(partner)
         seal = Seal(self._vault, f"egress/{partner.id}/{module}/{role}")
-        headers = self._head(request, call, partner, module, role, addressed=addressee.party)
+        lines = self._head(request, call, partner, module, role, addressed=addressee.party)
         url, query, body = _exact(endpoint, path.rest, seal, hosts), path.query, None
-        await send_continue(request)
+        request.send_continue()
         if has_response_url(module, role, request.method):
             query, body = await self._response_urls.replace(
                 request, module, query, lambda given: self._stand_in(partner, module, given), asker=Fault.BACKEND
@@ -154,9 +154,9 @@ class Egress:
         links = PartnerLinks(
             requested=url, endpoint=endpoint.url, hosts=hosts, base=base, seal=seal, secrets=_secrets(partner)
         )
-        return await self._send(request, call, partner, url=url, headers=headers, links=links, body=body)
+        return await self._send(request, call, partner, url=url, lines=lines, links=links, body=body)
 
-    async def _call_back(self, request: web.BaseRequest, call: Call, path: CallbackPath) -> web.StreamResponse:
+    async def _call_back(self, request: Request, call: Call, path: CallbackPath) -> None:
         """Forward a result to the `response_url` that a partner gave."""
         call.module = "callbacks"
         callback = await self._response_urls.find(path.callback_id, INGRESS)
@@ -168,55 +168,62 @@ class Egress:
         if host_of(callback.url) not in self._offer.hosts(partner):
             message = f"this response_url leads to a host that {partner.name} no longer has"
             raise refusals.unknown_path(message, fault=Fault.PARTNER)
-        headers = self._head(request, call, partner, "commands", InterfaceRole.SENDER)
-        await send_continue(request)
+        lines = self._head(request, call, partner, "commands", InterfaceRole.SENDER)
+        request.send_continue()
         url = with_query(callback.url, path.query)
-        return await self._send(request, call, partner, url=url, headers=headers, links=None, body=None)
+        return await self._send(request, call, partner, url=url, lines=lines, links=None, body=None)
 
     async def _send(
         self,
-        request: web.BaseRequest,
+        request: Request,
         call: Call,
         partner: Partner,
         *,
         url: str,
-        headers: CIMultiDict[str],
+        lines: list[str],
         links: PartnerLinks | None,
         body: bytes | None,
-    ) -> web.StreamResponse:
-        former = self._standing.fallback(partner)
+    ) -> None:
+        former, replaced = self._standing.fallback(partner), body is not None
         if former is not None and body is None:
             body = await self._repeatable(request)
-        repeatable = former is not None and (body is not None or not request.can_read_body)
+        repeatable = former is not None and (body is not None or not request.has_body)
+        if body is not None:
+            lines = heads.without(lines, heads.OF_THE_BODY) if replaced else lines
 
-        def head(answer: aiohttp.ClientResponse) -> CIMultiDict[str]:
+        def head(answer: AnswerHead) -> list[str]:
             return head_of(answer, call, side=_PARTNER, links=links, secrets=_secrets(partner))
 
-        def head_unless_refused(answer: aiohttp.ClientResponse) -> CIMultiDict[str]:
-            if answer.status == _UNAUTHORIZED and repeatable:
+        def head_unless_refused(answer: AnswerHead) -> list[str]:
+            if answer.http_status == _UNAUTHORIZED and repeatable:
                 raise _TokenRefusedError(_PARTNER.failed, fault=Fault.PARTNER)
             return head(answer)
 
-        async def carry(answer_head: AnswerHead) -> web.StreamResponse:
-            return await self._exchange.carry(
-                request, call, url=url, headers=headers, answer_head=answer_head, body=body, partner=partner.name
+        async def carry(outbound_token: str, answer_head: MakeHead) -> int:
+            authorization = f"Authorization: {self._authorization(partner, outbound_token)}"
+            return await self._exchange.carried(
+                request,
+                call,
+                url=url,
+                lines=[*lines, authorization],
+                answer_head=answer_head,
+                body=body,
+                partner=partner.name,
             )
 
         try:
-            response = await carry(head_unless_refused)
+            http_status = await carry(partner.outbound_token or "", head_unless_refused)
         except _TokenRefusedError:
             call.reason = f"{partner.name} refused its new token; the former was used (handshake.md, RU7)"
-            headers["Authorization"] = self._authorization(partner, former or "")
-            response = await carry(head)
-            await self._standing.refused(partner, former_too=response.status == _UNAUTHORIZED)
-            return response
-        if response.status == _UNAUTHORIZED:
+            http_status = await carry(former or "", head)
+            await self._standing.refused(partner, former_too=http_status == _UNAUTHORIZED)
+            return
+        if http_status == _UNAUTHORIZED:
             await self._standing.refused(partner)
-        elif response.status in _SUCCESS:
+        elif http_status in _SUCCESS:
             await self._standing.accepted(partner)
-        return response
 
-    async def _repeatable(self, request: web.BaseRequest) -> bytes | None:
+    async def _repeatable(self, request: Request) -> bytes | None:
         """The body of a request that may have to be sent twice; None where there is none, or it may be too large."""
         length = request.content_length
         if not length or length > self._kept.body_bytes:
@@ -228,23 +235,23 @@ class Egress:
         form = self._offer.habits(partner).settings.token_form.fixed or partner.manners.token_form
         return header_value(outbound_token, form)
 
-    def _authenticate(self, request: web.BaseRequest) -> None:
-        presented = candidates(request.headers.get("Authorization", ""), bearer=True)
+    def _authenticate(self, request: Request) -> None:
+        presented = candidates(request.headers.get("authorization", ""), bearer=True)
         matches = [hmac.compare_digest(token.encode(), self._egress_token) for _, token in presented]
         if not any(matches):
             raise refusals.unauthorized()
 
     def _head(
         self,
-        request: web.BaseRequest,
+        request: Request,
         call: Call,
         partner: Partner,
         module: str,
         role: InterfaceRole,
         *,
         addressed: Party | None = None,
-    ) -> CIMultiDict[str]:
-        """The outgoing head: what may travel on, then the partner's token and who speaks to whom."""
+    ) -> list[str]:
+        """The outgoing head: what may travel on, then who speaks to whom; the token is added when it is sent."""
         our_side = routing.other_side(role)
         sender = stated(request, End.FROM, self._offer.parties, module, our_side)
         receiver = stated(request, End.TO, partner.roles, module, role)
@@ -254,16 +261,14 @@ class Egress:
         if receiver is not None and receiver not in partner.parties:
             theirs = ", ".join(map(str, partner.parties))
             raise refusals.unknown_receiver(f"{receiver} is not a party of {partner.name}, which has: {theirs}")
-        headers = heads.forwarded(request.headers)
-        headers["Authorization"] = self._authorization(partner, partner.outbound_token or "")
-        headers["X-Request-ID"] = call.request_id
-        headers["X-Correlation-ID"] = call.correlation_id
+        lines = heads.forwarded(request.head)
+        lines += (f"X-Request-ID: {call.request_id}", f"X-Correlation-ID: {call.correlation_id}")
         if routing.is_routed(module):
             sender = sender or routing.likeliest(self._offer.parties, module, our_side)
             receiver = receiver or addressed or routing.likeliest(partner.roles, module, role)
-            routing.state(headers, End.FROM, sender)
-            routing.state(headers, End.TO, receiver)
-        return headers
+            routing.state(lines, End.FROM, sender)
+            routing.state(lines, End.TO, receiver)
+        return lines
 
     async def _stand_in(self, partner: Partner, module: str, url: str) -> str:
         """The URL of ours that a partner gets for a `response_url` of the backend."""
@@ -282,7 +287,7 @@ class Egress:
         return f"{base}/~{await self._response_urls.keep(partner, EGRESS, url)}"
 
 
-def _secrets(partner: Partner) -> re.Pattern[str]:
+def _secrets(partner: Partner) -> Secrets:
     """Finds in an answer of a partner the tokens that we call it with; the backend is not to know them."""
     return heads.echoes(*filter(None, (partner.outbound_token, partner.previous_outbound_token)))
 

@@ -5,26 +5,36 @@ closed connection, so that nobody takes a part for the whole (hardening.md, P5, 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
+from enum import Enum, auto
+from functools import lru_cache
+from time import monotonic
+from typing import Any, Final
+from urllib.parse import urlsplit
 
-import aiohttp
-from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
-from multidict import CIMultiDict
-
-from gateway.net.client import HttpClient
+from gateway import __version__
+from gateway.net.address import AddressPolicy, UrlRefusedError
 from gateway.net.failures import FAILURES, explain
+from gateway.net.http1 import AnswerHead
+from gateway.net.outbound import Outbound
+from gateway.net.pool import Destination, Pool
+from gateway.net.request import BrokenBodyError, Request
 from gateway.observe.call import Call
 from gateway.ocpi.envelope import Answer
 from gateway.ocpi.errors import Fault
 from gateway.ocpi.flow import FetchCause
 from gateway.ocpi.refusal import RefusedError
 from gateway.proxy import refusals
-from gateway.proxy.breaker import Breakers
+from gateway.proxy.breaker import Breaker, Breakers
 
-#: Makes the head of our answer from the other side's; may refuse it.
-AnswerHead = Callable[[aiohttp.ClientResponse], CIMultiDict[str]]
+#: Makes the headers of our answer from the other side's; may refuse it.
+MakeHead = Callable[[AnswerHead], list[str]]
+#: Told when an exchange is over, with a refusal where nothing was answered.
+Done = Callable[[RefusedError | None], None]
+
+_CRLF: Final = "\r\n"
+_USER_AGENT: Final = f"User-Agent: ocpi-gateway/{__version__}\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,257 +116,414 @@ class Bounds:
 class Exchange:
     """Carries requests to one other side."""
 
-    def __init__(self, client: HttpClient, side: OtherSide, bounds: Bounds, breakers: Breakers) -> None:
-        self._client = client
-        self._side = side
-        self._bounds = bounds
-        self._breakers = breakers
+    def __init__(
+        self, pool: Pool, side: OtherSide, bounds: Bounds, breakers: Breakers, policy: AddressPolicy | None = None
+    ) -> None:
+        self.pool = pool
+        self.policy = policy
+        self.side = side
+        self.bounds = bounds
+        self.breakers = breakers
 
-    async def carry(
+    def carry(
         self,
-        request: web.BaseRequest,
+        request: Request,
         call: Call,
         *,
         url: str,
-        headers: CIMultiDict[str],
-        answer_head: AnswerHead,
+        lines: list[str],
+        answer_head: MakeHead,
+        done: Done,
         body: bytes | None = None,
-        partner: str | None = None,
-    ) -> web.StreamResponse:
-        """Send a request on and stream its answer back.
+        partner: str = "",
+    ) -> Coroutine[Any, Any, None] | None:
+        """Send a request on and stream its answer back; at once where a connection is open, else by what it gives.
 
         Args:
             url: of the other side, exactly as it is to be sent.
-            headers: all that go out beside `Host` and the framing of the body.
+            lines: all headers that go out beside `Host` and the framing of the body.
+            done: told once when nothing more will happen; with a refusal where nothing was answered.
             body: what goes out instead of the request's own body.
             partner: whose rules of the address policy apply.
 
         Raises:
-            RefusedError: nothing was answered yet; with what to answer.
+            RefusedError: nothing was sent, and nothing was answered; also from what it gives.
         """
-        if (request.content_length or 0) > self._bounds.body_bytes:
-            raise refusals.too_large(self._bounds.body_bytes, fault=self._side.asker)
-        if body is not None:
-            _forget_body(headers)
-        response: _Response | None = None
-        deadline = asyncio.timeout(None)
-        upload = _Upload(request, deadline, self._bounds, self._side.asker)
-        try:
-            async with deadline:
-                answer = await self._send(
-                    request, call, url=url, headers=headers, partner=partner, body=body, upload=upload
-                )
-                upload.answered()
-                async with answer:
-                    response = _Response(status=answer.status, headers=answer_head(answer))
-                    await self._copy(answer.content, request, call, response, upload=upload)
-                    call.http_status = answer.status  # whatever happens from here on, this was answered
-                    return response
-        except ConnectionError:
-            refusal = refusals.hung_up(fault=self._side.asker)
-        except TimeoutError as error:
-            refusal = upload.timed_out() or self._side.refusal(error)
-        except RefusedError as refused:
-            refusal = upload.failure or refused
-        finally:
-            call.bytes_in = upload.taken if body is None else len(body)
-            call.client_seconds += upload.waited
-        if response is None or not response.prepared:
-            raise refusal
-        return _cut(request, call, response, refusal)
+        if (request.content_length or 0) > self.bounds.body_bytes:
+            raise refusals.too_large(self.bounds.body_bytes, fault=self.side.asker)
+        origin, target = _split(url)
+        destination, host = _located(origin, partner)
+        self._check(url, partner)
+        breaker = self.breakers.of(partner)
+        if not breaker.admits():
+            raise self.side.gone()
+        relay = Relay(self, request, call, breaker, answer_head=answer_head, done=done)
+        head = _write_head(request, target, host, lines, body)
+        connection = self.pool.idle(destination)
+        if connection is not None:
+            relay.start(connection, head, body)
+            return None
+        return self._carry(relay, request, destination, head, body)
 
-    async def _send(
-        self,
-        request: web.BaseRequest,
-        call: Call,
-        *,
-        url: str,
-        headers: CIMultiDict[str],
-        partner: str | None,
-        body: bytes | None,
-        upload: "_Upload",
-    ) -> aiohttp.ClientResponse:
-        """Send the request and wait for the head of the answer; says in `call` how long that took."""
-        loop = asyncio.get_running_loop()
-        started = loop.time()
-        streams = body is None and request.can_read_body
-        if not streams:
-            upload.sent()
-        try:
-            answer = await self._ask(
-                request.method, url, headers=headers, data=upload if streams else body, partner=partner
-            )
-        except FAILURES as error:
-            raise self._side.refusal(error) from None
-        finally:
-            call.waited_upstream(loop.time() - started - upload.waited)
-        return answer
-
-    async def _ask(
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: CIMultiDict[str],
-        data: "bytes | _Upload | None",
-        partner: str | None,
-    ) -> aiohttp.ClientResponse:
-        """Send a request unless the other side is gone; a GET that was turned away is sent again, once, a push never.
+    async def carried(self, request: Request, call: Call, **how: Any) -> int:
+        """`carry`, and wait for its end; gives the HTTP status that was answered, 0 where the client went first.
 
         Raises:
-            RefusedError: it is gone.
-            FAILURES: no answer came.
+            RefusedError: nothing was answered.
         """
-        breaker = self._breakers.of(partner or "")
-        if not breaker.admits():
-            raise self._side.gone()
-        again = method == "GET" and data is None
+        ended: asyncio.Future[RefusedError | None] = asyncio.get_running_loop().create_future()
+
+        def done(refusal: RefusedError | None) -> None:
+            if not ended.done():
+                ended.set_result(refusal)
+
+        opening = self.carry(request, call, done=done, **how)
+        if opening is not None:
+            await opening
+        refusal = await ended
+        if refusal is not None:
+            raise refusal
+        return call.http_status
+
+    def _check(self, url: str, partner: str) -> None:
+        """Raise where the address policy stands against a URL."""
+        if self.policy is not None:
+            try:
+                self.policy.check_target(url, partner=partner or None)
+            except UrlRefusedError as error:
+                raise self.side.refusal(error) from None
+
+    async def _carry(
+        self, relay: "Relay", request: Request, destination: Destination, head: bytes, body: bytes | None
+    ) -> None:
+        """Open a connection; one that is turned away is tried again once for a GET, for a push never."""
+        again = request.method == "GET" and body is None and not request.has_body
         while True:
             try:
-                answer = await self._client.send(method, url, headers=headers, data=data, partner=partner)
+                connection = await self.pool.open(destination)
             except FAILURES as error:
                 failure = explain(error)
                 if again and failure.turned_away:
                     again = False
                     continue
-                breaker.failed(failure.cause)
-                raise
-            breaker.answered()
-            return answer
+                relay.breaker.failed(failure.cause)
+                raise self.side.refusal(error) from None
+            finally:
+                relay.waited()
+            relay.start(connection, head, body)
+            return
 
-    async def _copy(
+
+class _Waits(Enum):
+    """What a relay waits for, and so who is to blame where it doesn't come."""
+
+    CONNECTION = auto()
+    REQUEST = auto()  # the client is to send more of the body
+    UPLOAD = auto()  # the other side is to take more of it
+    ANSWER = auto()  # the other side is to send more
+    CLIENT = auto()  # the client is to take more of the answer
+
+
+class Relay:
+    """One request on its way to another side and its answer on its way back; neither body is held."""
+
+    __slots__ = (
+        "_answer_head",
+        "_blocked",
+        "_call",
+        "_connection",
+        "_done",
+        "_exchange",
+        "_over",
+        "_request",
+        "_since",
+        "_taken_seconds",
+        "_upload_blocked",
+        "_upload_ended",
+        "_upload_framed",
+        "_uploaded_seconds",
+        "_waits",
+        "breaker",
+    )
+
+    def __init__(
         self,
-        content: aiohttp.StreamReader,
-        request: web.BaseRequest,
+        exchange: Exchange,
+        request: Request,
         call: Call,
-        response: "_Response",
+        breaker: Breaker,
         *,
-        upload: "_Upload",
+        answer_head: MakeHead,
+        done: Done,
     ) -> None:
-        """Copy a body; nothing of the answer goes out before the first piece is here.
+        self.breaker = breaker
+        self._exchange = exchange
+        self._request = request
+        self._call = call
+        self._answer_head = answer_head
+        self._done = done
+        self._connection: Outbound | None = None
+        self._since = monotonic()
+        self._waits = _Waits.CONNECTION
+        self._taken_seconds = self._uploaded_seconds = 0.0
+        self._blocked = self._upload_blocked = self._over = False
+        self._upload_ended = True
+        self._upload_framed = False
 
-        Raises:
-            RefusedError: the other side failed.
-            ConnectionError: whoever asked hung up.
-        """
-        clock = asyncio.get_running_loop().time
-        started = clock()
-        piece = await self._read(content)
-        call.waited_upstream(clock() - started)
-        await response.prepare(request)
-        taking = 0.0
-        while piece:
-            started = clock()
-            upload.taking(waited=taking, moved=call.bytes_out)
-            await response.write(piece)
-            upload.took()
-            call.bytes_out += len(piece)
-            written = clock()
-            taking += written - started
-            piece = await self._read(content)
-            call.client_seconds += written - started
-            call.waited_upstream(clock() - written)
-        await response.write_eof()
+    def start(self, connection: Outbound, head: bytes, body: bytes | None) -> None:
+        """Send the request on an open connection."""
+        request = self._request
+        if request.gone:
+            connection.release()
+            return
+        self._connection = connection
+        if body is not None:
+            self._call.bytes_in = len(body)
+            connection.send(self, request.method, head + body)
+        elif not request.has_body:
+            connection.send(self, request.method, head)
+        else:
+            self._upload_ended = False
+            self._upload_framed = request.content_length is None
+            kept = request.take_kept()
+            connection.send(self, request.method, head + self._framed(kept) if kept else head)
+        request.attach(self)
+        if not self._over:
+            self._wait()
 
-    async def _read(self, content: aiohttp.StreamReader) -> bytes:
+    # --- the body of the request
+
+    def body_data(self, piece: bytes) -> None:
+        """A piece of it goes out."""
+        if self._over or self._connection is None:
+            return
+        self._account()
+        self._connection.write(self._framed(piece))
+        if not self._over:
+            self._wait()
+
+    def body_ended(self) -> None:
+        """All of it is here."""
+        if self._over or self._upload_ended or self._connection is None:
+            return
+        self._account()
+        self._upload_ended = True
+        if self._upload_framed:
+            self._connection.write(b"0\r\n\r\n")
+        self._wait()
+
+    def body_broken(self) -> None:
+        """It will not be complete."""
+        self._fail(refusals.broken_body(fault=self._exchange.side.asker))
+
+    def upload_blocked(self) -> None:
+        """The other side takes no more of it."""
+        self._account()
+        self._upload_blocked = True
+        self._request.pause_body()
+        self._wait()
+
+    def upload_unblocked(self) -> None:
+        """It does again."""
+        self._account()
+        self._upload_blocked = False
+        self._request.resume_body()
+        self._wait()
+
+    # --- the answer
+
+    def answer_head(self, head: AnswerHead) -> None:
+        """Decide what of it travels back."""
+        if self._over:
+            return
+        self._account()
+        self.breaker.answered()
         try:
-            return await content.readany()
-        except FAILURES as error:
-            raise self._side.refusal(error) from None
+            lines = self._answer_head(head)
+        except RefusedError as refused:
+            self._fail(refused)
+            return
+        self._call.http_status = head.http_status
+        self._request.begin(head.http_status, lines, head.length)
+        self._wait()
+
+    def answer_data(self, piece: bytes) -> None:
+        """A piece of it goes back."""
+        if self._over:
+            return
+        self._account()
+        self._call.bytes_out += len(piece)
+        self._request.write(piece)
+        if not self._over:
+            self._wait()
+
+    def answer_ended(self) -> None:
+        """It is complete."""
+        if self._over:
+            return
+        self._account()
+        self._over = True
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            if self._upload_ended:
+                connection.release()
+            else:
+                connection.close()
+        self._request.detach()
+        self._request.finish()
+        self._done(None)
+
+    def answer_failed(self, error: Exception) -> None:
+        """It is not, and will never be."""
+        if self._over:
+            return
+        if not self._call.http_status:
+            self.breaker.failed(explain(error).cause)
+        self._fail(self._exchange.side.refusal(error))
+
+    def answer_due(self) -> None:
+        """Somebody took too long."""
+        asker = self._exchange.side.asker
+        if self._waits is _Waits.REQUEST:
+            self._fail(refusals.too_slow_sending(fault=asker))
+        elif self._waits is _Waits.CLIENT:
+            self._fail(refusals.too_slow_taking(fault=asker))
+        else:
+            error = TimeoutError()
+            if not self._call.http_status:
+                self.breaker.failed(explain(error).cause)
+            self._fail(self._exchange.side.refusal(error))
+
+    def answer_blocked(self) -> None:
+        """The client takes no more of it."""
+        self._account()
+        self._blocked = True
+        if self._connection is not None:
+            self._connection.pause()
+        self._wait()
+
+    def answer_unblocked(self) -> None:
+        """It does again."""
+        self._account()
+        self._blocked = False
+        if self._connection is not None:
+            self._connection.resume()
+        self._wait()
+
+    def client_gone(self) -> None:
+        """Nobody is there to answer."""
+        if self._over:
+            return
+        self._account()
+        self._over = True
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        self._done(None)
+
+    # --- time
+
+    def waited(self) -> None:
+        """A connection was waited for."""
+        self._account()
+
+    def _account(self) -> None:
+        """Note for whom was waited until now."""
+        now = monotonic()
+        seconds, self._since = now - self._since, now
+        if self._waits is _Waits.REQUEST:
+            self._uploaded_seconds += seconds
+            self._call.client_seconds += seconds
+        elif self._waits is _Waits.CLIENT:
+            self._taken_seconds += seconds
+            self._call.client_seconds += seconds
+        else:
+            self._call.waited_upstream(seconds)
+
+    def _wait(self) -> None:
+        """Wait for whoever is to do something next, and for so long."""
+        connection, bounds, call = self._connection, self._exchange.bounds, self._call
+        if connection is None:
+            return
+        if self._blocked:
+            self._waits = _Waits.CLIENT
+            seconds = bounds.pace.left(waited=self._taken_seconds, moved=call.bytes_out)
+        elif self._upload_blocked:
+            self._waits, seconds = _Waits.UPLOAD, bounds.other_seconds
+        elif self._upload_ended:
+            if self._waits is _Waits.ANSWER and not call.http_status:
+                return  # the head is due when it is due, however slowly it drips
+            self._waits, seconds = _Waits.ANSWER, bounds.other_seconds
+        else:
+            self._waits = _Waits.REQUEST
+            seconds = bounds.pace.left(waited=self._uploaded_seconds, moved=call.bytes_in)
+        connection.alarm.set(max(seconds, 0.0))
+
+    # --- ending early
+
+    def _framed(self, piece: bytes) -> bytes:
+        """Count a piece of the body, and write it as it goes out."""
+        self._call.bytes_in += len(piece)
+        if self._call.bytes_in > self._exchange.bounds.body_bytes:
+            self._fail(refusals.too_large(self._exchange.bounds.body_bytes, fault=self._exchange.side.asker))
+            return b""
+        return b"%x\r\n%b\r\n" % (len(piece), piece) if self._upload_framed else piece
+
+    def _fail(self, refusal: RefusedError) -> None:
+        if self._over:
+            return
+        self._account()
+        self._over = True
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        request = self._request
+        request.detach()
+        if not request.begun:
+            self._call.http_status = 0
+            self._done(refusal)
+            return
+        self._call.fault, self._call.reason = refusal.fault, str(refusal)
+        request.abort()
+        self._done(None)
 
 
-class _Response(web.StreamResponse):
-    """An answer whose head goes out together with the first piece of its body: one write, not two."""
-
-    _send_headers_immediately = False
-
-
-class _Upload:
-    """The body of a request on its way out: counted, and timed on both sides; and the time to take the answer.
-
-    Attributes:
-        taken: how many bytes of it came.
-        waited: how long its sender left us waiting for them, in seconds.
-        failure: why it ended early; it then ends the whole exchange.
-    """
-
-    def __init__(self, request: web.BaseRequest, deadline: asyncio.Timeout, bounds: Bounds, asker: Fault) -> None:
-        self._content = request.content
-        self._deadline = deadline
-        self._bounds = bounds
-        self._asker = asker
-        self._waiting_for_client = False
-        self._taking = False
-        self._ended = False
-        self._answered = False
-        self.taken = 0
-        self.waited = 0.0
-        self.failure: RefusedError | None = None
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        while piece := await self._piece():
-            self.taken += len(piece)
-            if self.taken > self._bounds.body_bytes:
-                raise self._fail(refusals.too_large(self._bounds.body_bytes, fault=self._asker))
-            self._end_in(self._bounds.other_seconds)
-            yield piece
-        self.sent()
-
-    def sent(self) -> None:
-        """All of it went out: the head of the answer is due, however slowly it drips."""
-        self._ended = True
-        self._deadline.reschedule(None)
-        if not self._answered:
-            self._end_in(self._bounds.other_seconds)
-
-    def answered(self) -> None:
-        """The head of the answer is here; what of the body is still to go out keeps its deadlines."""
-        self._answered = True
-        if self._ended:
-            self._deadline.reschedule(None)
-
-    def timed_out(self) -> RefusedError | None:
-        """What it means that the deadline passed; None if the other side is to blame."""
-        if self.failure is None and self._waiting_for_client:
-            self.failure = refusals.too_slow_sending(fault=self._asker)
-        elif self.failure is None and self._taking:
-            self.failure = refusals.too_slow_taking(fault=self._asker)
-        return self.failure
-
-    def taking(self, *, waited: float, moved: int) -> None:
-        """Whoever asked is given a piece of the answer, after it took so many bytes in so many seconds."""
-        if self._ended:
-            self._taking = True
-            self._end_in(self._bounds.pace.left(waited=waited, moved=moved))
-
-    def took(self) -> None:
-        """It has taken the piece."""
-        if self._taking:
-            self._taking = False
-            self._deadline.reschedule(None)
-
-    async def _piece(self) -> bytes:
-        self._end_in(self._bounds.pace.left(waited=self.waited, moved=self.taken))
-        self._waiting_for_client = True
-        started = asyncio.get_running_loop().time()
-        try:
-            return await self._content.readany()
-        except (web.RequestPayloadError, HttpProcessingError, OSError):
-            raise self._fail(refusals.broken_body(fault=self._asker)) from None
-        finally:
-            self._waiting_for_client = False
-            self.waited += asyncio.get_running_loop().time() - started
-
-    def _fail(self, refusal: RefusedError) -> RefusedError:
-        self.failure = refusal
-        self._end_in(0)
-        return refusal
-
-    def _end_in(self, seconds: float) -> None:
-        self._deadline.reschedule(asyncio.get_running_loop().time() + seconds)
+def _split(url: str) -> tuple[str, str]:
+    """Origin and request target of a URL, exactly as written."""
+    start = url.find("//") + 2
+    slash, mark = url.find("/", start), url.find("?", start)
+    if slash < 0 or 0 <= mark < slash:
+        return (url, "/") if mark < 0 else (url[:mark], f"/{url[mark:]}")
+    return url[:slash], url[slash:]
 
 
-async def read_body(request: web.BaseRequest, bounds: Bounds, *, asker: Fault) -> bytes:
+@lru_cache(maxsize=4096)
+def _located(origin: str, partner: str) -> tuple[Destination, str]:
+    """Where an origin is, and how it is called in a Host header."""
+    parts = urlsplit(origin)
+    secure, host = parts.scheme == "https", parts.hostname or ""
+    usual = 443 if secure else 80
+    port = parts.port or usual
+    shown = f"[{host}]" if ":" in host else host
+    return Destination(secure, host, port, partner), shown if port == usual else f"{shown}:{port}"
+
+
+def _write_head(request: Request, target: str, host: str, lines: list[str], body: bytes | None) -> bytes:
+    """The head of a request as it goes out."""
+    if body is not None:
+        framing = f"Content-Length: {len(body)}\r\n"
+    elif request.content_length is None:
+        framing = "Transfer-Encoding: chunked\r\n"
+    elif request.content_length or "content-length" in request.headers:
+        framing = f"Content-Length: {request.content_length}\r\n"
+    else:
+        framing = ""
+    if "user-agent" not in request.headers:
+        framing += _USER_AGENT
+    return f"{request.method} {target} HTTP/1.1\r\nHost: {host}\r\n{_CRLF.join(lines)}\r\n{framing}\r\n".encode("latin-1")
+
+
+async def read_body(request: Request, bounds: Bounds, *, asker: Fault) -> bytes:
     """Read a whole body within bounds, for the few that have to be looked into.
 
     Raises:
@@ -364,27 +531,21 @@ async def read_body(request: web.BaseRequest, bounds: Bounds, *, asker: Fault) -
     """
     if (request.content_length or 0) > bounds.body_bytes:
         raise refusals.too_large(bounds.body_bytes, fault=asker)
-    deadline = asyncio.timeout(None)
-    upload = _Upload(request, deadline, bounds, asker)
+    pieces: list[bytes] = []
+    taken, waited = 0, 0.0
     try:
-        async with deadline:
-            return b"".join([piece async for piece in upload])
+        while True:
+            started = monotonic()
+            async with asyncio.timeout(max(bounds.pace.left(waited=waited, moved=taken), 0.0)):
+                piece = await request.piece()
+            waited += monotonic() - started
+            if not piece:
+                return b"".join(pieces)
+            taken += len(piece)
+            if taken > bounds.body_bytes:
+                raise refusals.too_large(bounds.body_bytes, fault=asker)
+            pieces.append(piece)
     except TimeoutError:
-        raise upload.timed_out() or refusals.too_slow_sending(fault=asker) from None
-
-
-def _forget_body(headers: CIMultiDict[str]) -> None:
-    """Drop what was said of a body that is replaced."""
-    for name in ("Content-Length", "Content-MD5", "Content-Digest", "Digest", "Repr-Digest"):
-        headers.popall(name, None)
-
-
-def _cut(
-    request: web.BaseRequest, call: Call, response: web.StreamResponse, refusal: RefusedError
-) -> web.StreamResponse:
-    """End a connection in the middle of an answer, so that its reader knows that it isn't whole."""
-    call.fault = refusal.fault
-    call.reason = str(refusal)
-    if request.transport is not None:
-        request.transport.abort()
-    return response
+        raise refusals.too_slow_sending(fault=asker) from None
+    except BrokenBodyError:
+        raise refusals.broken_body(fault=asker) from None

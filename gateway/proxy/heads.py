@@ -7,16 +7,17 @@ and names with an underscore never get here: `gateway.net.framing` refuses them 
 
 import base64
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote
 
-from multidict import CIMultiDict, CIMultiDictProxy
+from gateway.net.http1 import AnswerHead, RequestHead
 
 _HOP_BY_HOP: Final = frozenset(
     {
         "connection",
+        "content-length",  # of one connection, as those that frame its messages are
         "http2-settings",
         "keep-alive",
         "proxy-authenticate",
@@ -62,6 +63,9 @@ _NOT_FORWARDED: Final = _HOP_BY_HOP | {
 }
 _NOT_FORWARDED_PREFIXES: Final = ("ocpi-", "proxy-", "x-forwarded", "x-ocpi-")
 
+#: What is said of a body, and doesn't hold of the one that replaces it.
+OF_THE_BODY: Final = frozenset({"content-digest", "content-md5", "digest", "repr-digest"})
+
 #: What tells of the software and the network behind us; `link` and `location` are rewritten by `answers`.
 _NOT_RETURNED: Final = _HOP_BY_HOP | {
     "alt-svc",
@@ -91,25 +95,52 @@ _NOT_RETURNED_PREFIXES: Final = ("x-forwarded", "x-ocpi-")
 _TELLING: Final = 8
 
 #: What can be written into a head: no control characters, and no bytes that were not UTF-8.
-_WRITABLE: Final = re.compile(r"[\t\x20-\x7e\xa0-\ud7ff\ue000-\U0010ffff]*")
+_CONTROL: Final = re.compile(r"[\x80-\x9f]")
+#: How many texts are remembered as telling nothing, or something.
+_MOST_KNOWN: Final = 1024
 
 
-def forwarded(headers: CIMultiDictProxy[str]) -> CIMultiDict[str]:
-    """The headers of a request that travel on as they are."""
-    return _filtered(headers, _NOT_FORWARDED, _NOT_FORWARDED_PREFIXES)
+class Secrets:
+    """Finds what must not travel: most headers say the same again and again, and are searched once."""
+
+    __slots__ = ("_known", "_pattern")
+
+    def __init__(self, pattern: str) -> None:
+        self._pattern = re.compile(pattern, re.IGNORECASE)
+        self._known: dict[str, bool] = {}
+
+    def are_in(self, text: str) -> bool:
+        """Whether a text holds one, as it stands or behind percent escapes."""
+        known = self._known.get(text)
+        if known is None:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            known = bool(self._pattern.search(text) or ("%" in text and self._pattern.search(unquote(text))))
+            self._known[text] = known
+        return known
 
 
-def returned(headers: CIMultiDictProxy[str], *, secrets: re.Pattern[str] | None = None) -> CIMultiDict[str]:
-    """The headers of an answer that travel back as they are.
+def forwarded(head: RequestHead) -> list[str]:
+    """The header lines of a request that travel on as they are."""
+    return _filtered(head, _NOT_FORWARDED, _NOT_FORWARDED_PREFIXES)
+
+
+def returned(head: AnswerHead, *, secrets: Secrets | None = None) -> list[str]:
+    """The header lines of an answer that travel back as they are.
 
     Args:
-        secrets: a header in which this finds something, such as the backend's address, is dropped.
+        secrets: a header in which there is one, such as the backend's address, is dropped, by whatever name it repeats.
     """
-    kept = _filtered(headers, _NOT_RETURNED, _NOT_RETURNED_PREFIXES)
-    if secrets is not None:
-        for name in {name for name, value in kept.items() if mentions(value, secrets)}:
-            kept.popall(name)
-    return kept
+    kept = _filtered(head, _NOT_RETURNED, _NOT_RETURNED_PREFIXES)
+    if secrets is None:
+        return kept
+    telling = {_name_of(line) for line in kept if secrets.are_in(line.partition(": ")[2])}
+    return [line for line in kept if _name_of(line) not in telling] if telling else kept
+
+
+def without(lines: Iterable[str], names: Container[str]) -> list[str]:
+    """The lines but those of some headers."""
+    return [line for line in lines if _name_of(line) not in names]
 
 
 def spellings(credentials_token: str) -> Iterator[str]:
@@ -119,7 +150,7 @@ def spellings(credentials_token: str) -> Iterator[str]:
 
 
 @lru_cache(maxsize=4096)
-def echoes(*credentials_tokens: str) -> re.Pattern[str]:
+def echoes(*credentials_tokens: str) -> Secrets:
     """Finds the tokens with which somebody was called in what it answers.
 
     A partner may have a token of one character; a short one is found behind the scheme of an Authorization header only,
@@ -130,23 +161,35 @@ def echoes(*credentials_tokens: str) -> re.Pattern[str]:
         re.escape(word) if len(word) >= _TELLING else rf"\b(?:token|bearer|basic)\s+{re.escape(word)}(?![\w+/-])"
         for word in words
     ]
-    return re.compile("|".join(patterns) or "(?!)", re.IGNORECASE)
+    return Secrets("|".join(patterns) or "(?!)")
 
 
-def mentions(value: str, secrets: re.Pattern[str] | None) -> bool:
-    """Whether a text holds a secret, as it stands or behind percent escapes."""
-    if secrets is None:
+def _filtered(head: RequestHead | AnswerHead, names: frozenset[str], prefixes: tuple[str, ...]) -> list[str]:
+    if "connection" in head.headers:
+        names = _with_named(names, head.headers["connection"])
+    if len(head.headers) == len(head.lines):
+        named = zip(head.headers, head.lines, strict=True)
+    else:
+        named = ((_name_of(line), line) for line in head.lines)  # type: ignore[assignment]
+    return [
+        line
+        for name, line in named
+        if name not in names and not name.startswith(prefixes) and (line.isascii() or _is_text(line))
+    ]
+
+
+@lru_cache(maxsize=256)
+def _with_named(names: frozenset[str], connection: str) -> frozenset[str]:
+    return names | {name.strip() for name in connection.lower().split(",")}
+
+
+def _name_of(line: str) -> str:
+    return line.partition(":")[0].lower()
+
+
+def _is_text(line: str) -> bool:
+    """Whether what is beyond ASCII is UTF-8, and no control character."""
+    try:
+        return not _CONTROL.search(line.encode("latin-1").decode())
+    except UnicodeDecodeError:
         return False
-    return bool(secrets.search(value)) or ("%" in value and bool(secrets.search(unquote(value))))
-
-
-def _filtered(headers: CIMultiDictProxy[str], names: frozenset[str], prefixes: tuple[str, ...]) -> CIMultiDict[str]:
-    if "Connection" in headers:
-        named = ",".join(headers.getall("Connection")).lower().split(",")
-        names = names | {name.strip() for name in named}
-    kept: CIMultiDict[str] = CIMultiDict()
-    for name, value in headers.items():
-        lowered = name.lower()
-        if lowered not in names and not lowered.startswith(prefixes) and _WRITABLE.fullmatch(value):
-            kept.add(name, value)
-    return kept

@@ -4,14 +4,14 @@ One walk: module, method, who speaks for whom, `response_url` where there may be
 No database on the way, except for a `response_url` (contract.md, Public listener; hardening.md, T8, P2 to P8).
 """
 
-from typing import Final
-
-from aiohttp import web
-from multidict import CIMultiDict
+from collections.abc import Coroutine
+from typing import Any, Final
 
 from gateway.config import Config
 from gateway.net.address import AddressPolicy, UrlRefusedError
-from gateway.net.client import HttpClient
+from gateway.net.http1 import AnswerHead
+from gateway.net.pool import Pool
+from gateway.net.request import Request
 from gateway.observe.call import Call
 from gateway.ocpi.envelope import Answer, StatusCode
 from gateway.ocpi.errors import Fault
@@ -20,12 +20,12 @@ from gateway.ocpi.party import Party
 from gateway.ocpi.paths import FunctionalPath
 from gateway.ocpi.timestamps import Clock
 from gateway.ocpi.urls import host_of, path_of
-from gateway.ocpi.vocabulary import METHODS, PartnerState
+from gateway.ocpi.vocabulary import PartnerState
 from gateway.proxy import heads, refusals, routing
 from gateway.proxy.answers import BackendLinks, Seal, head_of, sealed_in, with_query
 from gateway.proxy.breaker import Breakers
 from gateway.proxy.callbacks import EGRESS, INGRESS, ResponseUrls, callback_id_in, has_response_url
-from gateway.proxy.exchange import Bounds, Exchange, OtherSide, Pace
+from gateway.proxy.exchange import Bounds, Exchange, MakeHead, OtherSide, Pace
 from gateway.proxy.offer import Offer
 from gateway.proxy.routing import End
 from gateway.store.engine import Store
@@ -44,7 +44,7 @@ class Ingress:
     """Forwards requests of partners to the backend.
 
     Args:
-        client: for the backend, which no partner shares.
+        pool: of connections to the backend.
         policy: which URLs of partners may be called.
     """
 
@@ -52,7 +52,7 @@ class Ingress:
         self,
         *,
         config: Config,
-        client: HttpClient,
+        pool: Pool,
         breakers: Breakers,
         policy: AddressPolicy,
         store: Store,
@@ -67,7 +67,7 @@ class Ingress:
         self._vault = vault
         pace = Pace(timeouts.body_seconds, limits.least_bytes_per_second)
         patience = timeouts.backend_answer_seconds
-        self._exchange = Exchange(client, _BACKEND, Bounds(limits.body_bytes, pace, patience), breakers)
+        self._exchange = Exchange(pool, _BACKEND, Bounds(limits.body_bytes, pace, patience), breakers)
         self._response_urls = ResponseUrls(
             store,
             clock=clock,
@@ -75,17 +75,15 @@ class Ingress:
             bounds=Bounds(limits.rewritten_body_bytes, pace, patience),
         )
 
-    async def forward(
-        self, request: web.BaseRequest, call: Call, partner: Partner, target: FunctionalPath
-    ) -> web.StreamResponse:
-        """Forward one request of an authenticated partner to the backend.
+    def forward(
+        self, request: Request, call: Call, partner: Partner, target: FunctionalPath
+    ) -> Coroutine[Any, Any, None] | None:
+        """Forward one request of an authenticated partner to the backend, at once or by what it gives.
 
         Raises:
-            RefusedError: with the answer, for every request that isn't forwarded or whose forwarding failed.
+            RefusedError: with the answer, for every request that isn't forwarded; also from what it gives.
         """
         call.partner, call.version = partner.name, target.version
-        if request.method not in METHODS:
-            raise refusals.wrong_method(request.method, fault=Fault.PARTNER)
         callback_id = callback_id_in(target.module, target.role, target.rest)
         path = self._offer.paths.get((target.module, target.role))
         if path is None and callback_id is None:
@@ -93,73 +91,120 @@ class Ingress:
             raise refusals.unknown_path(message, fault=Fault.PARTNER)
         call.module, call.interface_role = target.module, target.role
         if path is None or callback_id is not None:
-            return await self._call_back(request, call, partner, target, callback_id or "")
-        return await self._ask(request, call, partner, target, path)
-
-    async def _ask(
-        self, request: web.BaseRequest, call: Call, partner: Partner, target: FunctionalPath, path: str
-    ) -> web.StreamResponse:
-        """Forward to a module that lies at `path`."""
+            return self._call_back(request, call, partner, target, callback_id or "")
+        lines = self._head(request, call, partner, target)
         seal = Seal(self._vault, f"ingress/{partner.id}/{target.module}/{target.role}")
-        headers = self._head(request, call, partner, target)
-        exact, query, body = _exact(path, target.rest, seal), target.query, None
+        exact = _exact(path, target.rest, seal)
         if has_response_url(target.module, target.role, request.method):
-            query, body = await self._response_urls.replace(
-                request,
-                target.module,
-                query,
-                lambda url: self._stand_in(partner, url),
-                asker=Fault.PARTNER,
-            )
-        url = self._offer.origin + with_query(exact, query)
-        secrets = self._offer.habits(partner).secrets
-        base = f"{self._public_url}/ocpi/{target.version}/{target.role.path_segment}/{target.module}"
-        links = BackendLinks(requested=url, path=path, public_url=self._public_url, base=base, seal=seal)
-        return await self._exchange.carry(
-            request,
-            call,
-            url=url,
-            headers=headers,
-            answer_head=lambda answer: head_of(answer, call, side=_BACKEND, links=links, secrets=secrets),
-            body=body,
+            return self._ask_with_response_url(request, call, partner, target, lines=lines, exact=exact, seal=seal)
+        return self._ask(request, call, partner, target, lines=lines, exact=with_query(exact, target.query), seal=seal)
+
+    async def _ask_with_response_url(
+        self,
+        request: Request,
+        call: Call,
+        partner: Partner,
+        target: FunctionalPath,
+        *,
+        lines: list[str],
+        exact: str,
+        seal: Seal,
+    ) -> None:
+        """Replace the `response_url`, then forward."""
+        query, body = await self._response_urls.replace(
+            request, target.module, target.query, lambda url: self._stand_in(partner, url), asker=Fault.PARTNER
         )
+        exact = with_query(exact, query)
+        opening = self._ask(request, call, partner, target, lines=lines, exact=exact, seal=seal, body=body)
+        if opening is not None:
+            await opening
+
+    def _ask(
+        self,
+        request: Request,
+        call: Call,
+        partner: Partner,
+        target: FunctionalPath,
+        *,
+        lines: list[str],
+        exact: str,
+        seal: Seal,
+        body: bytes | None = None,
+    ) -> Coroutine[Any, Any, None] | None:
+        """Forward to what lies at an exact path and query of the backend."""
+        url = self._offer.origin + exact
+        secrets = self._offer.habits(partner).secrets
+
+        def answer_head(answer: AnswerHead) -> list[str]:
+            if "link" not in answer.headers and "location" not in answer.headers:
+                return head_of(answer, call, side=_BACKEND, links=None, secrets=secrets)
+            links = BackendLinks(
+                requested=url,
+                path=self._offer.paths[target.module, target.role],
+                public_url=self._public_url,
+                base=f"{self._public_url}/ocpi/{target.version}/{target.role.path_segment}/{target.module}",
+                seal=seal,
+            )
+            return head_of(answer, call, side=_BACKEND, links=links, secrets=secrets)
+
+        return self._send(request, call, url=url, lines=lines, answer_head=answer_head, body=body)
 
     async def _call_back(
-        self, request: web.BaseRequest, call: Call, partner: Partner, target: FunctionalPath, callback_id: str
-    ) -> web.StreamResponse:
+        self, request: Request, call: Call, partner: Partner, target: FunctionalPath, callback_id: str
+    ) -> None:
         """Forward a result to the `response_url` that the backend gave this partner."""
         callback = await self._response_urls.find(callback_id, EGRESS)
         if callback is None or callback.partner_id != partner.id:
             raise refusals.unknown_path("this response_url is unknown or has expired", fault=Fault.PARTNER)
         secrets = self._offer.habits(partner).secrets
-        return await self._exchange.carry(
+        opening = self._send(
             request,
             call,
             url=with_query(self._at_backend(callback.url), target.query),
-            headers=self._head(request, call, partner, target),
+            lines=self._head(request, call, partner, target),
             answer_head=lambda answer: head_of(answer, call, side=_BACKEND, links=None, secrets=secrets),
+        )
+        if opening is not None:
+            await opening
+
+    def _send(
+        self,
+        request: Request,
+        call: Call,
+        *,
+        url: str,
+        lines: list[str],
+        answer_head: MakeHead,
+        body: bytes | None = None,
+    ) -> Coroutine[Any, Any, None] | None:
+        if body is not None:
+            lines = heads.without(lines, heads.OF_THE_BODY)
+        return self._exchange.carry(
+            request, call, url=url, lines=lines, answer_head=answer_head, done=request.refuse, body=body
         )
 
     def _at_backend(self, url: str) -> str:
         """A URL that the backend gave; by whatever name it calls itself there, its authorization goes to its host."""
         return url if host_of(url) == host_of(self._offer.origin) else self._offer.origin + path_of(url)
 
-    def _head(self, request: web.BaseRequest, call: Call, partner: Partner, target: FunctionalPath) -> CIMultiDict[str]:
+    def _head(self, request: Request, call: Call, partner: Partner, target: FunctionalPath) -> list[str]:
         """The outgoing head: what may travel on, then everything that identifies, each exactly once."""
         habits = self._offer.habits(partner)
         sender, receiver = self._ends(request, partner, target, strict=habits.owns_strictly)
-        headers = heads.forwarded(request.headers)
-        headers["Authorization"] = habits.backend_authorization
-        headers["X-Request-ID"] = call.request_id
-        headers["X-Correlation-ID"] = call.correlation_id
-        headers["X-OCPI-Partner"] = partner.name
-        headers["X-OCPI-Version"] = target.version
-        routing.state(headers, End.FROM, sender)
-        routing.state(headers, End.TO, receiver)
-        return headers
+        lines = heads.forwarded(request.head)
+        lines += (
+            f"Authorization: {habits.backend_authorization}",
+            f"X-Request-ID: {call.request_id}",
+            f"X-Correlation-ID: {call.correlation_id}",
+            f"X-OCPI-Partner: {partner.name}",
+            f"X-OCPI-Version: {target.version}",
+        )
+        routing.state(lines, End.FROM, sender)
+        routing.state(lines, End.TO, receiver)
+        return lines
 
     def _ends(
-        self, request: web.BaseRequest, partner: Partner, target: FunctionalPath, *, strict: bool
+        self, request: Request, partner: Partner, target: FunctionalPath, *, strict: bool
     ) -> tuple[Party | None, Party | None]:
         """Who speaks to whom, checked where it was said and filled in where it wasn't."""
         if not partner.roles and partner.state is not PartnerState.HALF_OPEN:

@@ -11,7 +11,7 @@ from gateway.ocpi.partner import Partner
 from gateway.ocpi.party import Party
 from gateway.ocpi.urls import host_of, path_of
 from gateway.ocpi.vocabulary import InterfaceRole
-from gateway.proxy.heads import spellings
+from gateway.proxy.heads import Secrets, spellings
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Habits:
 
     backend_authorization: str = field(repr=False)
     owns_strictly: bool
-    secrets: re.Pattern[str] = field(repr=False)
+    secrets: Secrets = field(repr=False)
     settings: PartnerSettings
 
 
@@ -64,7 +64,7 @@ class Offer:
         return Habits(
             authorization,
             owns_strictly=settings.ownership_check is OwnershipCheck.STRICT,
-            secrets=re.compile(f"{self._address}|{presented}", re.IGNORECASE),
+            secrets=Secrets(f"{self._address}|{presented}"),
             settings=settings,
         )
 

@@ -8,8 +8,6 @@ from enum import StrEnum
 from typing import Final, Protocol
 from urllib.parse import unquote
 
-from multidict import CIMultiDict
-
 from gateway.ocpi.party import Party
 from gateway.ocpi.vocabulary import InterfaceRole, Role
 
@@ -36,7 +34,9 @@ class HasParty(Protocol):
 #: A side of a module; None where it doesn't matter.
 Side = InterfaceRole | None
 
+#: The names of the routing headers, as they are written; they are read in lower case.
 _HEADERS: Final = {end: (f"OCPI-{end}-country-code", f"OCPI-{end}-party-id") for end in End}
+_READ: Final = {end: tuple(name.lower() for name in names) for end, names in _HEADERS.items()}
 
 _CHARGING: Final = (Role.CPO,)
 _MOBILITY: Final = (Role.EMSP, Role.NSP, Role.SCSP)
@@ -74,6 +74,7 @@ def stated(
     """The party that the routing headers name for one end; None where they don't.
 
     Args:
+        headers: by name in lower case.
         parties: who may be meant; where the headers name half a party, the other half is filled in from these.
         module: with `role` what the message is about, to tell which of several is meant.
         role: the side of the module that the party implements.
@@ -81,7 +82,7 @@ def stated(
     Raises:
         ValueError: they name no possible party, or half of one that none of the parties has.
     """
-    country_code, party_id = (headers.get(name, "").upper() for name in _HEADERS[end])
+    country_code, party_id = (headers.get(name, "").upper() for name in _READ[end])
     if not country_code and not party_id:
         return None
     if country_code and party_id:
@@ -94,12 +95,12 @@ def stated(
     return found
 
 
-def state(headers: CIMultiDict[str], end: End, party: Party | None) -> None:
+def state(lines: list[str], end: End, party: Party | None) -> None:
     """Write the routing headers of one end; nothing where the party isn't known."""
     if party is not None:
         country_code, party_id = _HEADERS[end]
-        headers[country_code] = party.country_code
-        headers[party_id] = party.party_id
+        lines.append(f"{country_code}: {party.country_code}")
+        lines.append(f"{party_id}: {party.party_id}")
 
 
 def likeliest(parties: Iterable[HasParty], module: str, role: Side) -> Party | None:

@@ -13,13 +13,12 @@ import aiohttp
 import pytest
 import structlog
 from _pytest.capture import CaptureFixture
-from aiohttp import web
 from pydantic import SecretStr
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from gateway.net.connection import IncomingRequest
+from gateway.net.request import Request
 from gateway.observe.logs import describe_exception
 from gateway.observe.metrics import Metrics
 from gateway.ocpi.authorization import candidates
@@ -46,7 +45,7 @@ def install(watch):
 
 def _tap_secrets(watch):
     def presented(headers):
-        value = (headers or {}).get("Authorization")
+        value = (headers or {}).get("Authorization") or (headers or {}).get("authorization")
         if value is None:
             return
         watch.secret("the presented token", value.rpartition(" ")[2])
@@ -60,7 +59,7 @@ def _tap_secrets(watch):
     _after(Keyring, "unseal", lambda plain, *_, binding: watch.secret(_sealed(binding), plain))
     _before(SecretStr, "__init__", lambda _, value: watch.secret("the configured secret", _configured(value)))
     _when_made(Credentials, lambda made: watch.secret("the partner's token", made.token))
-    for kind in (Fetch, web.BaseRequest, aiohttp.ClientRequest):
+    for kind in (Fetch, Request, aiohttp.ClientRequest):
         _when_made(kind, lambda made: presented(made.headers))
 
 
@@ -99,14 +98,17 @@ def _tap_answers(watch):
         if answer.http_status >= _FAILED or answer.status_code >= _OCPI_FAILED:
             watch.note(f"an answer with {answer.http_status} and {int(answer.status_code)}", body)
 
-    def sent(_, response):
-        label = f"an answer with {response.status}"
-        watch.note(f"the head of {label}", "\n".join(f"{name}: {value}" for name, value in response.headers.items()))
-        if response.status >= _FAILED and isinstance(response, web.Response) and isinstance(response.body, bytes):
-            watch.note(label, response.body)
+    def begun(_, http_status, lines, *__, **___):
+        watch.note(f"the head of an answer with {http_status}", "\n".join(lines))
+
+    def answered(request, http_status, lines, body, **more):
+        begun(request, http_status, lines)
+        if http_status >= _FAILED:
+            watch.note(f"an answer with {http_status}", body)
 
     _after(Answer, "body", made)
-    _before(IncomingRequest, "_prepare_hook", sent)
+    _before(Request, "begin", begun)
+    _before(Request, "answer", answered)
 
 
 def _tap_outputs(watch):

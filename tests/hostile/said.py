@@ -34,7 +34,6 @@ class Said:
         fate: of whoever asked, by direction if it isn't the same.
         body: that is passed on.
         never: what must not be found in what is passed on.
-        early: it is said when the connection is opened, before any request.
     """
 
     row: str
@@ -46,7 +45,6 @@ class Said:
     http_status: int = 200
     body: bytes | None = b"{}"
     never: tuple[bytes, ...] = ()
-    early: bool = False
     again: bytes = field(default=b"a", repr=False)
 
     @property

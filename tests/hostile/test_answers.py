@@ -11,7 +11,7 @@ import time
 import pytest
 
 from tests.e2e.rig import EGRESS_TOKEN
-from tests.hostile.answers import PROMPT, SLOW
+from tests.hostile.answers import PROMPT, SLOW, UNASKED
 from tests.hostile.client import Line, NotAnAnswerError
 from tests.hostile.said import End, Fate, Said
 from tests.hostile.verdict import check_envelope, reveals
@@ -46,8 +46,7 @@ class Performance:
     async def __call__(self, reader, writer):
         """Gives whether the connection goes on."""
         try:
-            if not self._said.early:
-                writer.write(self._said.says)
+            writer.write(self._said.says)
             return await self._end(reader, writer)
         except ConnectionError:
             return False
@@ -103,11 +102,6 @@ class Asker:
 def start(asker, said):
     """Let the other side answer so; gives its performance."""
     performance = Performance(said)
-    if said.early:  # before the request is only on a new connection: the old one is spoilt first
-        asker.other.plan = Performance(_SPOILT)
-        with asker.line("spoilt") as line:
-            line.answer()
-        asker.other.greeting = said.says
     asker.other.plan = performance
     return performance
 
@@ -168,6 +162,22 @@ _FATES = {
 @pytest.mark.parametrize("said", PROMPT, ids=lambda said: said.id)
 def test_a_hostile_answer_does_no_harm(stage, direction, said):
     asker = check(stage, direction, said)
+    assert asker.gets_its_own("next")
+    assert asker.gets_its_own("after-next")
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_an_answer_before_the_request_is_at_most_the_answer_to_that_one(stage, direction):
+    stage.forget()
+    asker = Asker(stage, direction)
+    asker.other.plan = Performance(_SPOILT)  # so that a connection is opened
+    with asker.line("spoilt") as line:
+        line.answer()
+    asker.other.greeting = UNASKED.says
+    with asker.line("hostile") as line:
+        answer = line.answer()
+    assert (answer.http_status, answer.body) == (200, b"{}") or answer.http_status == 502
+    asker.other.greeting = b""
     assert asker.gets_its_own("next")
     assert asker.gets_its_own("after-next")
 

@@ -1,0 +1,350 @@
+"""HTTP/1.1 as the gateway reads it: heads, framing and chunks, without any I/O.
+
+What two readers could take for different messages is refused, whichever of them would be right: such a difference is
+how requests are smuggled (hardening.md, T1, R1 to R10, P5, R14). A good head costs one match of its lines and one pass
+to take them apart; only a bad one is looked at closely, to say what is wrong. Text is Latin-1 throughout, which holds
+every byte as it came.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Final, NamedTuple
+
+_NAME: Final = r"[!#$%&'*+.^`|~0-9A-Za-z-]++"
+_TEXT: Final = r"[\t\x20-\x7e\x80-\xff]*+"
+_REQUEST_LINE: Final = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]++) ([\x21-\x7e]++) HTTP/1\.([01])")
+_STATUS_LINE: Final = re.compile(r"HTTP/1\.([01]) ([1-5][0-9]{2})(?: [^\r\n]*)?")
+_FIELDS: Final = re.compile(rf"(?:{_NAME}:{_TEXT}\r\n)*+")
+#: As nearly everybody writes them: one blank behind the colon, a value, and no blank behind it.
+_PLAIN_FIELDS: Final = re.compile(rf"(?:{_NAME}: [\x21-\x7e\x80-\xff]{_TEXT}(?<![\t ])\r\n)*+")
+_BARE: Final = re.compile(rb"\r(?!\n|\Z)|(?<!\r)\n")
+_UNDERSCORE: Final = re.compile(r"(?m)^[^:\r\n]*_[^:\r\n]*:")
+_HOST: Final = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*\])(?::([0-9]{1,5}))?")
+_LENGTH: Final = re.compile(r"0|[1-9][0-9]{0,18}")
+_MESSAGE_ID: Final = re.compile(r"(?mi)^(X-Request-ID|X-Correlation-ID):[ \t]*([!-~]+)[ \t]*\r?$")
+_CHUNK_SIZE: Final = re.compile(rb"0*([0-9A-Fa-f]{1,15})(?:;[\t\x20-\x7e\x80-\xff]*)?")
+_BLANKS: Final = "\t "
+_CRLF: Final = "\r\n"
+_STATUS_LINES: Final = {each.value: f"HTTP/1.1 {each.value} {each.phrase}\r\n" for each in HTTPStatus}
+_HIGHEST_PORT: Final = 65535
+_MOST_FIELDS: Final = 128
+#: A chunk extension may be as long as the largest one that was ever seen on purpose; nobody reads it.
+_CHUNK_LINE: Final = 16384
+_NO_BODY: Final = frozenset({204, 304})
+_INTERIM: Final = range(100, 200)
+
+#: Headers whose repetition two readers could resolve differently (T1, R8); so are those of OCPI's routing.
+_ONCE: Final = frozenset(
+    {
+        "authorization",
+        "content-length",
+        "content-type",
+        "expect",
+        "host",
+        "transfer-encoding",
+        "x-correlation-id",
+        "x-request-id",
+    }
+)
+_NEVER_TRAILING: Final = frozenset({"content-length", "host", "transfer-encoding"})
+
+#: How long a body is, where the head doesn't say it in bytes.
+CHUNKED: Final = -1
+UNTIL_CLOSE: Final = -2
+
+END: Final = b"\r\n\r\n"
+
+
+class MalformedError(ValueError):
+    """A message that is not accepted; completes nothing, but is a sentence for its sender.
+
+    Attributes:
+        http_status: what a request is refused with.
+    """
+
+    def __init__(self, words: str, *, http_status: int = 400) -> None:
+        super().__init__(words)
+        self.http_status = http_status
+
+
+class Bounds(NamedTuple):
+    """The longest first line, and the longest single header, in bytes."""
+
+    line: int
+    field: int
+
+
+class RequestHead(NamedTuple):
+    """The head of a request.
+
+    Attributes:
+        target: exactly as received; begins with a slash.
+        minor: of the version: 0 or 1.
+        lines: the headers in order, each as `Name: value`.
+        headers: values by name in lower case; repeated ones joined.
+        length: of the body in bytes, or CHUNKED.
+    """
+
+    method: str
+    target: str
+    minor: int
+    lines: list[str]
+    headers: dict[str, str]
+    length: int
+
+
+class AnswerHead(NamedTuple):
+    """The head of an answer; `length` may also be UNTIL_CLOSE, and `lives` tells whether the connection goes on."""
+
+    http_status: int
+    lines: list[str]
+    headers: dict[str, str]
+    length: int
+    lives: bool
+
+    @property
+    def is_interim(self) -> bool:
+        """Whether a final answer follows."""
+        return self.http_status in _INTERIM
+
+
+def read_request(raw: bytes, bounds: Bounds) -> RequestHead:
+    """Read the head of a request.
+
+    Args:
+        raw: up to the line end of the last header, which it includes.
+
+    Raises:
+        MalformedError: it isn't one that everybody understands alike.
+    """
+    text = raw.decode("latin-1")
+    line, _, block = text.partition("\r\n")
+    match = _REQUEST_LINE.fullmatch(line)
+    if len(text) > bounds.field:
+        _check_sizes(line, block, bounds)
+    if match is None:
+        raise MalformedError("the request is not valid HTTP")
+    method, target, minor = match.groups()
+    lines, headers = _read_fields(block)
+    if target[0] != "/":  # R10
+        raise MalformedError("the request target must be an absolute path")
+    encoding = headers.get("transfer-encoding")
+    length = headers.get("content-length")
+    if encoding is not None:  # R1, R2
+        size = _chunked(encoding, length, minor, text)
+    elif length is None:
+        size = 0
+    elif _LENGTH.fullmatch(length):  # R3
+        size = int(length)
+    else:
+        raise MalformedError("the Content-Length is not a plain decimal number")
+    _check_host(headers.get("host"), minor)
+    return RequestHead(method, target, int(minor), lines, headers, size)
+
+
+def read_answer(raw: bytes, bounds: Bounds, *, method: str = "GET") -> AnswerHead:
+    """Read the head of an answer to a request of this method; `raw` as in `read_request`.
+
+    Raises:
+        MalformedError: it isn't one that everybody understands alike.
+    """
+    text = raw.decode("latin-1")
+    line, _, block = text.partition("\r\n")
+    if len(text) > bounds.field:
+        _check_sizes(line, block, bounds)
+    match = _STATUS_LINE.fullmatch(line)
+    if match is None:
+        raise MalformedError("the first line is not one of HTTP/1")
+    minor, http_status = match[1], int(match[2])
+    lines, headers = _read_fields(block)
+    lives = minor == "1"
+    if "connection" in headers:
+        words = {word.strip() for word in headers["connection"].lower().split(",")}
+        lives = "close" not in words and (lives or "keep-alive" in words)
+    length = _answer_length(headers, http_status, method)
+    return AnswerHead(http_status, lines, headers, length, lives and length != UNTIL_CLOSE)
+
+
+def check_beginning(raw: bytes) -> None:
+    """Look at a head of which the end has not come yet, so that nobody waits for an end that can't come.
+
+    Raises:
+        MalformedError: whatever follows, it will not become a request.
+    """
+    if _BARE.search(raw):
+        raise MalformedError("the request is not valid HTTP")
+    line, found, _ = raw.partition(b"\r\n")
+    if found and not _REQUEST_LINE.fullmatch(line.decode("latin-1")):
+        raise MalformedError("the request is not valid HTTP")
+
+
+def message_ids(raw: bytes) -> Mapping[str, str]:
+    """The message ids in a head that was refused, by name in lower case; they are only repeated."""
+    return {name.lower(): value for name, value in _MESSAGE_ID.findall(raw.decode("latin-1"))}
+
+
+def write_head(http_status: int, lines: Sequence[str], framing: str) -> bytes:
+    """Write the head of an answer; `framing` are whole header lines, each with its line end."""
+    start = _STATUS_LINES.get(http_status) or f"HTTP/1.1 {http_status} \r\n"
+    text = f"{start}{_CRLF.join(lines)}\r\n{framing}\r\n" if lines else f"{start}{framing}\r\n"
+    return text.encode("latin-1")
+
+
+class Chunks:
+    """Reads a chunked body piece by piece.
+
+    Attributes:
+        ended: the last chunk and the trailers were read.
+        rest: what came behind them.
+    """
+
+    __slots__ = ("_bounds", "_buffer", "_data_end", "_left", "_trailers", "ended", "rest")
+
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds = bounds
+        self._buffer = b""
+        self._left = 0
+        self._data_end = False
+        self._trailers: list[bytes] | None = None
+        self.ended = False
+        self.rest = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """Take bytes off the wire; gives what of the body they hold.
+
+        Raises:
+            MalformedError: two readers could take them for different bodies (R4, R5).
+        """
+        pieces = []
+        data = self._buffer + data if self._buffer else data
+        at = 0
+        while not self.ended:
+            if self._left:
+                piece = data[at : at + self._left]
+                if not piece:
+                    break
+                pieces.append(piece)
+                at += len(piece)
+                self._left -= len(piece)
+                self._data_end = not self._left
+                continue
+            if self._data_end:
+                if len(data) - at < 2:  # noqa: PLR2004 - a line end
+                    if data[at:] not in {b"", b"\r"}:
+                        raise MalformedError("a chunk is longer than it said")
+                    break
+                if data[at : at + 2] != b"\r\n":
+                    raise MalformedError("a chunk is longer than it said")
+                at += 2
+                self._data_end = False
+            end = data.find(b"\n", at)
+            if end < 0:
+                if len(data) - at > _CHUNK_LINE:
+                    raise MalformedError("a line of the chunked body is too long")
+                break
+            self._line(data[at : end + 1])
+            at = end + 1
+        self._buffer = b"" if self.ended else data[at:]
+        self.rest = data[at:] if self.ended else b""
+        return b"".join(pieces) if len(pieces) != 1 else pieces[0]
+
+    def _line(self, line: bytes) -> None:
+        if line[-2:] != b"\r\n":
+            raise MalformedError("a line of the chunked body ends without a carriage return")
+        if self._trailers is not None:
+            self._trailer(line)
+            return
+        match = _CHUNK_SIZE.fullmatch(line[:-2]) if len(line) <= _CHUNK_LINE else None
+        if match is None:
+            raise MalformedError("the size of a chunk is not a hexadecimal number")
+        self._left = int(match[1], 16)
+        if not self._left:
+            self._trailers = []
+
+    def _trailer(self, line: bytes) -> None:
+        trailers = self._trailers or []
+        if line == b"\r\n":
+            block = b"".join(trailers).decode("latin-1")
+            if block and not _NEVER_TRAILING.isdisjoint(_read_fields(block)[1]):
+                raise MalformedError("a header that frames the message stands behind it")
+            self.ended = True
+            return
+        trailers.append(line)
+        self._trailers = trailers
+        if len(trailers) > _MOST_FIELDS or sum(map(len, trailers)) > self._bounds.field:
+            raise MalformedError("the trailers are too long")
+
+
+def _read_fields(block: str) -> tuple[list[str], dict[str, str]]:
+    """Each header as a line, `Name: value`, and the values by name in lower case."""
+    lines = block.split("\r\n")
+    lines.pop()
+    if not _PLAIN_FIELDS.fullmatch(block):
+        lines = _plain(block, lines)
+    if len(lines) > _MOST_FIELDS:
+        raise MalformedError("there are too many headers")
+    headers = {name.lower(): value for name, _, value in [line.partition(": ") for line in lines]}
+    return lines, headers if len(headers) == len(lines) else _joined(lines)
+
+
+def _plain(block: str, lines: list[str]) -> list[str]:
+    if not _FIELDS.fullmatch(block):
+        if _UNDERSCORE.search(block):  # R6
+            raise MalformedError("header names with an underscore are not accepted")
+        raise MalformedError("the request is not valid HTTP")
+    parts = [line.partition(":") for line in lines]
+    return [f"{name}: {value.strip(_BLANKS)}" for name, _, value in parts]
+
+
+def _joined(lines: list[str]) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for line in lines:
+        name, _, value = line.partition(": ")
+        lowered = name.lower()
+        if lowered not in headers:
+            headers[lowered] = value
+        elif lowered in _ONCE or lowered.startswith("ocpi-"):
+            raise MalformedError(f"the header {lowered} was sent twice")
+        else:
+            headers[lowered] = f"{headers[lowered]}, {value}"
+    return headers
+
+
+def _check_sizes(line: str, block: str, bounds: Bounds) -> None:
+    if len(line) > bounds.line or any(len(each) > bounds.field + 2 for each in block.split("\r\n")):
+        raise MalformedError("a header or the URL is too long", http_status=431)
+
+
+def _chunked(encoding: str, length: str | None, minor: str, text: str) -> int:
+    if encoding != "chunked" or re.search(r"(?mi)^transfer-encoding:.*[\t ]\r$", text):
+        raise MalformedError("the only transfer encoding accepted is chunked")
+    if length is not None:
+        raise MalformedError("Content-Length and Transfer-Encoding exclude each other")
+    if minor == "0":
+        raise MalformedError("HTTP/1.0 has no transfer encodings")
+    return CHUNKED
+
+
+def _check_host(host: str | None, minor: str) -> None:
+    """R7."""
+    if host is None:
+        if minor == "1":
+            raise MalformedError("the Host header is missing")
+        return
+    match = _HOST.fullmatch(host)
+    if match is None or (match[1] and int(match[1]) > _HIGHEST_PORT):
+        raise MalformedError("the Host header is not a host name with an optional port")
+
+
+def _answer_length(headers: Mapping[str, str], http_status: int, method: str) -> int:
+    encoding, length = headers.get("transfer-encoding"), headers.get("content-length")
+    if encoding is not None and length is not None:
+        raise MalformedError("Content-Length and Transfer-Encoding exclude each other")
+    if length is not None and not _LENGTH.fullmatch(length):
+        raise MalformedError("the Content-Length is not a plain decimal number")
+    if http_status in _NO_BODY or http_status in _INTERIM or method == "HEAD":
+        return 0
+    if encoding is not None:
+        return CHUNKED if encoding.lower() == "chunked" else UNTIL_CLOSE
+    return UNTIL_CLOSE if length is None else int(length)
