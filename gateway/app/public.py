@@ -35,7 +35,7 @@ from gateway.ocpi.paths import (
 )
 from gateway.ocpi.refusal import RefusedError
 from gateway.ocpi.timestamps import Clock
-from gateway.ocpi.vocabulary import CREDENTIALS, VERSIONS
+from gateway.ocpi.vocabulary import CREDENTIALS, METHODS, VERSIONS
 from gateway.proxy import refusals
 from gateway.proxy.exchange import Bounds, Pace, read_body
 from gateway.proxy.ingress import Ingress
@@ -106,6 +106,8 @@ class PublicFront:
                 return self._details(request, call, version)
             case VersionsPath():
                 return self._version_list(request, call)
+        if request.method not in METHODS:
+            raise refusals.wrong_method(request.method, fault=Fault.PARTNER)
         raise _unknown_path()
 
     def _functional(self, request: Request, call: Call, path: FunctionalPath) -> Handling:
@@ -184,9 +186,7 @@ class PublicFront:
                 return await self._renewed(call, await self._responder.delete(holder))
         raise _not_allowed("GET, POST, PUT, DELETE")
 
-    async def _registered(
-        self, request: Request, call: Call, holder: Holder, answer: Answer
-    ) -> Response | None:
+    async def _registered(self, request: Request, call: Call, holder: Holder, answer: Answer) -> Response | None:
         """Write the answer with TOKEN_C; once it is written TOKEN_A is dead (handshake.md, rule 9).
 
         In memory it dies in the same turn of the event loop that wrote the answer, before any further request is read.

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _METHOD_NOT_ALLOWED: Final = 405
 _HEADERS_TOO_LARGE: Final = 431
 _LINE_FEED: Final = 10
+#: Those that a handler gets to see; it refuses those of them that have no meaning where it answers.
+_METHODS: Final = frozenset({*METHODS, "HEAD", "OPTIONS"})
 #: How much of the requests behind the one under way is read ahead.
 _AHEAD_BYTES: Final = 65536
 #: How long, and how much of, what a client still sends is thrown away, so that it gets to read an early answer.
@@ -189,7 +191,7 @@ class Connection(asyncio.Protocol):
             if end > self.server.head_bytes:
                 raise MalformedError("the headers are too long together", http_status=_HEADERS_TOO_LARGE)
             head = read_request(raw, self.server.bounds)
-            if head.method not in METHODS:
+            if head.method not in _METHODS:
                 raise MalformedError("OCPI has no such method", http_status=_METHOD_NOT_ALLOWED)
         except MalformedError as error:
             self._refuse(error, raw)

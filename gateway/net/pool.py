@@ -19,8 +19,8 @@ from aiohttp.resolver import DefaultResolver
 
 from gateway.net.address import AddressPolicy, GuardedResolver, calling
 from gateway.net.http1 import Bounds
-from gateway.net.outbound import Outbound
 from gateway.net.lookups import BoundedResolver
+from gateway.net.outbound import Outbound
 from gateway.net.tls import client_context
 from gateway.net.trust import PartnerContexts, PartnerTls
 
@@ -270,7 +270,8 @@ class Dialer:
                 own = await self._contexts.of(partner or None)
                 context = self._context if own is True else own
             addresses = [
-                (each["family"], socket.SOCK_STREAM, each["proto"], "", (each["host"], each["port"])) for each in answers
+                (each["family"], socket.SOCK_STREAM, each["proto"], "", (each["host"], each["port"]))
+                for each in answers
             ]
             try:
                 made = await aiohappyeyeballs.start_connection(

@@ -76,6 +76,7 @@ class Request:
         "_chunked_answer",
         "_chunks",
         "_connection",
+        "_ends",
         "_head",
         "_kept",
         "_kept_bytes",
@@ -93,7 +94,6 @@ class Request:
         "headers",
         "malformed",
         "method",
-        "_ends",
         "on_refused",
         "target",
         "task",
@@ -135,7 +135,10 @@ class Request:
     def is_last(self) -> bool:
         """Whether its sender said that no other follows on its connection."""
         said = self.headers.get("connection")
-        return self.head.minor == 0 or (said is not None and "close" in said.lower())
+        if said is None:
+            return self.head.minor == 0
+        words = said.lower()
+        return "close" in words or (self.head.minor == 0 and "keep-alive" not in words)
 
     @property
     def has_body(self) -> bool:
@@ -347,6 +350,7 @@ class Request:
         self._chunked_answer = False
         self._lives = (
             self.complete
+            and head.minor == 1
             and head.length != CHUNKED
             and not closes
             and not self._connection.server.closing

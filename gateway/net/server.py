@@ -140,9 +140,7 @@ class GatewayServer:
             self.on_failure(ServerFailure(_INTERNAL, "a handler failed amid its answer", request.peer, "", error))
             return
         reason = f"a handler failed: {type(error).__name__}"
-        request.respond(
-            self.failure_response(_INTERNAL, reason, peer=request.peer, ids=request.headers, error=error)
-        )
+        request.respond(self.failure_response(_INTERNAL, reason, peer=request.peer, ids=request.headers, error=error))
 
     async def drain(self, *, timeout_seconds: float, force: asyncio.Event | None = None) -> int:
         """Close idle connections, let busy ones finish, then cut the rest.

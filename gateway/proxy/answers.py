@@ -5,7 +5,7 @@ path segment, which works any number of times and across restarts (interop.md, T
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
@@ -135,12 +135,11 @@ def head_of(
     lines += (f"X-Request-ID: {call.request_id}", f"X-Correlation-ID: {call.correlation_id}")
     if links is None:
         return lines
-    if "link" in answer.headers:
-        given = read_links(answer.headers["link"])
-        kept = [_led_back(link, side=side, links=links, secrets=secrets) for link in given]
+    for given in _values(answer, "link"):
+        kept = [_led_back(link, side=side, links=links, secrets=secrets) for link in read_links(given)]
         if any(kept):
             lines.append(f"Link: {', '.join(filter(None, kept))}")
-    location = answer.headers.get("location")
+    location = next(_values(answer, "location"), None)
     target = links.lead_back(location) if location else None
     if target is not None:
         lines.append(f"Location: {target}")
@@ -149,6 +148,15 @@ def head_of(
     elif location:
         call.reason = f"{side.name} gave a Location that leads elsewhere; it was left out"
     return lines
+
+
+def _values(answer: AnswerHead, name: str) -> Iterator[str]:
+    """The values of a header, read as UTF-8; what isn't stays recognizable as bytes."""
+    if name in answer.headers:
+        for line in answer.lines:
+            found, _, value = line.partition(": ")
+            if found.lower() == name:
+                yield value if value.isascii() else value.encode("latin-1").decode(errors="surrogateescape")
 
 
 def _led_back(link: Link, *, side: OtherSide, links: Links, secrets: Secrets | None) -> str:

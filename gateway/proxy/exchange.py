@@ -151,9 +151,7 @@ class Exchange:
         """
         if (request.content_length or 0) > self.bounds.body_bytes:
             raise refusals.too_large(self.bounds.body_bytes, fault=self.side.asker)
-        origin, target = _split(url)
-        destination, host = _located(origin, partner)
-        self._check(url, partner)
+        destination, host, target = self._located(url, partner)
         breaker = self.breakers.of(partner)
         if not breaker.admits():
             raise self.side.gone()
@@ -185,13 +183,21 @@ class Exchange:
             raise refusal
         return call.http_status
 
-    def _check(self, url: str, partner: str) -> None:
-        """Raise where the address policy stands against a URL."""
-        if self.policy is not None:
-            try:
+    def _located(self, url: str, partner: str) -> tuple[Destination, str, str]:
+        """Where a URL leads, for whoever may be called there: destination, `Host`, and request target.
+
+        Raises:
+            RefusedError: the address policy stands against it, or it leads nowhere.
+        """
+        origin, target = _split(url)
+        try:
+            if self.policy is not None:
                 self.policy.check_target(url, partner=partner or None)
-            except UrlRefusedError as error:
-                raise self.side.refusal(error) from None
+            return *_located(origin, partner), target
+        except UrlRefusedError as error:
+            raise self.side.refusal(error) from None
+        except ValueError:
+            raise self.side.refusal(UrlRefusedError("the URL can not be read")) from None
 
     async def _carry(
         self, relay: "Relay", request: Request, destination: Destination, head: bytes, body: bytes | None
@@ -520,7 +526,9 @@ def _write_head(request: Request, target: str, host: str, lines: list[str], body
         framing = ""
     if "user-agent" not in request.headers:
         framing += _USER_AGENT
-    return f"{request.method} {target} HTTP/1.1\r\nHost: {host}\r\n{_CRLF.join(lines)}\r\n{framing}\r\n".encode("latin-1")
+    return f"{request.method} {target} HTTP/1.1\r\nHost: {host}\r\n{_CRLF.join(lines)}\r\n{framing}\r\n".encode(
+        "latin-1"
+    )
 
 
 async def read_body(request: Request, bounds: Bounds, *, asker: Fault) -> bytes:

@@ -20,7 +20,7 @@ from gateway.ocpi.party import Party
 from gateway.ocpi.paths import FunctionalPath
 from gateway.ocpi.timestamps import Clock
 from gateway.ocpi.urls import host_of, path_of
-from gateway.ocpi.vocabulary import PartnerState
+from gateway.ocpi.vocabulary import METHODS, PartnerState
 from gateway.proxy import heads, refusals, routing
 from gateway.proxy.answers import BackendLinks, Seal, head_of, sealed_in, with_query
 from gateway.proxy.breaker import Breakers
@@ -84,6 +84,8 @@ class Ingress:
             RefusedError: with the answer, for every request that isn't forwarded; also from what it gives.
         """
         call.partner, call.version = partner.name, target.version
+        if request.method not in METHODS:
+            raise refusals.wrong_method(request.method, fault=Fault.PARTNER)
         callback_id = callback_id_in(target.module, target.role, target.rest)
         path = self._offer.paths.get((target.module, target.role))
         if path is None and callback_id is None:

@@ -6,11 +6,11 @@ import ssl
 import pytest
 import structlog
 import trustme
-from aiohttp import web
 
 from gateway.app.certificate import Certificate
 from gateway.config.network import Tls
 from gateway.net.listener import Listener
+from gateway.net.request import Response
 from gateway.net.server import make_server
 from gateway.observe.clock import utc_now
 from gateway.ocpi.errors import OperatorError
@@ -19,7 +19,7 @@ OURS, THEIRS = trustme.CA(), trustme.CA()
 
 
 async def hello(request):
-    return web.Response(text="known!" if request.get_extra_info("peercert") else "hello!")
+    return Response(body=b"known!" if request.certificate() else b"hello!")
 
 
 class Front:

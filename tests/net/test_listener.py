@@ -6,9 +6,9 @@ import ssl
 import aiohttp
 import pytest
 import trustme
-from aiohttp import web
 
 from gateway.net.listener import Address, Listener
+from gateway.net.request import Response
 from gateway.net.server import make_server
 from gateway.net.tls import client_context, server_context
 from gateway.ocpi.errors import OperatorError
@@ -37,7 +37,7 @@ class Gate:
         except asyncio.CancelledError:
             self.cancelled = True
             raise
-        return web.Response(text="finished")
+        return Response(body=b"finished")
 
 
 async def test_port_zero_gives_the_port_that_was_taken():
@@ -121,7 +121,7 @@ async def test_an_answer_still_on_its_way_to_a_slow_reader_is_not_cut():
     size = 8 * 2**20
 
     async def large(request):
-        return web.Response(body=b"a" * size)
+        return Response(body=b"a" * size)
 
     listener = a_listener(large)
     reader, writer = await asyncio.open_connection(*await listener.start(), limit=1024)

@@ -29,7 +29,7 @@ PROXIES = [ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("2001:db8::1
     ],
 )
 def test_the_source_is_the_first_address_that_no_trusted_proxy_has(peer, forwarded_for, source):
-    assert Sources(PROXIES).of(peer, forwarded_for) == source
+    assert Sources(PROXIES).of(peer, ", ".join(forwarded_for)) == source
 
 
 def test_without_trusted_proxies_it_is_always_the_other_end():

@@ -7,13 +7,13 @@ import shutil
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from aiohttp import web
 from sqlalchemy import create_engine
 
 from gateway.config import load_text
 from gateway.net.address import AddressPolicy
-from gateway.net.client import backend_client, partner_client
-from gateway.net.server import make_server, send_continue
+from gateway.net.pool import backend_pool, partner_pool
+from gateway.net.request import Response
+from gateway.net.server import make_server
 from gateway.observe.call import Call, Direction
 from gateway.ocpi.authorization import header_value
 from gateway.ocpi.credentials import Credentials
@@ -133,8 +133,10 @@ class Rig:
             on_back=lambda name: self.changes.append(("back", name)),
             **breaker,
         )
-        self.ingress = Ingress(client=self.to_backend, policy=self.policy, **common)
-        self.egress = Egress(client=self.to_partner, directory=self.directory, standing=self.standing, **common)
+        self.ingress = Ingress(pool=self.to_backend, policy=self.policy, **common)
+        self.egress = Egress(
+            pool=self.to_partner, policy=self.policy, directory=self.directory, standing=self.standing, **common
+        )
 
     async def register(
         self,
@@ -213,44 +215,50 @@ class Rig:
                 return await ask(wire.request(method, target, **more))
         raise AssertionError(f"{url} leads out of the gateway")
 
-    async def _public(self, request):
-        raw = request.raw_path
+    def _public(self, request):
         try:
-            check_path(raw)
+            check_path(request.target)
         except ValueError as error:
-            return web.Response(status=400, text=str(error))
-        target = read_public_path(raw)
-        assert isinstance(target, FunctionalPath), raw
-        await send_continue(request)
+            return request.respond(Response(400, body=str(error).encode()))
+        target = read_public_path(request.target)
+        assert isinstance(target, FunctionalPath), request.target
+        request.send_continue()
         partner = self.directory.named(self.asking)
-        return await self._answered(
+        return self._answered(
             request, Direction.INGRESS, lambda call: self.ingress.forward(request, call, partner, target)
         )
 
-    async def _private(self, request):
-        return await self._answered(request, Direction.EGRESS, lambda call: self.egress.handle(request, call))
+    def _private(self, request):
+        return self._answered(request, Direction.EGRESS, lambda call: self.egress.handle(request, call))
 
-    async def _answered(self, request, direction, handle):
+    def _answered(self, request, direction, handle):
         call = Call(
             direction=direction,
             method=request.method,
-            path=request.raw_path,
-            request_id=request.headers.get("X-Request-ID") or "made-request-id",
-            correlation_id=request.headers.get("X-Correlation-ID") or "made-correlation-id",
+            path=request.target,
+            request_id=request.headers.get("x-request-id") or "made-request-id",
+            correlation_id=request.headers.get("x-correlation-id") or "made-correlation-id",
             started=0.0,
         )
         self.calls.append(call)
+        request.context, request.on_refused = call, self._refuse
         try:
-            return await handle(call)
+            handling = handle(call)
         except RefusedError as error:
-            call.fault, call.reason = error.fault, str(error)
-            answer = error.answer
-            return web.Response(
-                status=answer.http_status,
-                body=answer.body(self.now),
-                headers=dict(answer.headers),
-                content_type="application/json",
-            )
+            return self._refuse(request, error)
+        return handling and self._later(request, handling)
+
+    async def _later(self, request, handling):
+        try:
+            await handling
+        except RefusedError as error:
+            self._refuse(request, error)
+
+    def _refuse(self, request, error):
+        call = request.context
+        call.fault, call.reason = error.fault, str(error)
+        headers = {**error.answer.headers, "Content-Type": "application/json"}
+        request.respond(Response(error.answer.http_status, headers, error.answer.body(self.now)))
 
     @contextlib.asynccontextmanager
     async def running(self):
@@ -263,10 +271,9 @@ class Rig:
         self.vault = await self.store.read(_open)
         self.directory = Directory(self.store, self.vault)
         self.policy = AddressPolicy(development=True)
-        patience = {"connect_seconds": 5, "answer_seconds": 10}
         async with (
-            backend_client(**patience) as self.to_backend,
-            partner_client(self.policy, **patience) as self.to_partner,
+            backend_pool(connect_seconds=5) as self.to_backend,
+            partner_pool(self.policy, connect_seconds=5) as self.to_partner,
         ):
             self.configure()
             await self.register()

@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from gateway.net.address import AddressPolicy
-from gateway.net.client import partner_client
+from gateway.net.pool import partner_pool
 from gateway.ocpi.errors import Fault
 from gateway.ocpi.lifecycle import Leaving, Revoked, Unregistered
 from gateway.ocpi.partner import Endpoint
@@ -319,16 +319,16 @@ async def test_a_partner_that_does_not_answer_is_a_timeout(rig):
         assert await reader.read() == b""
 
     rig.partner.answers.append(behave)
-    async with partner_client(rig.policy, connect_seconds=5, answer_seconds=0.2) as rig.to_partner:
-        rig.configure()
-        answer = await rig.egress_request("GET", "/partners/acme/sender/tokens")
+    rig.configure(timeouts__partner_answer_seconds=0.2)
+    answer = await rig.egress_request("GET", "/partners/acme/sender/tokens")
     assert envelope(answer) == (504, 4002)
     assert rig.call.fault is Fault.PARTNER
 
 
 @pytest.mark.threat("U4")
 async def test_a_partner_that_the_address_policy_forbids_is_not_called_and_the_operator_reads_what_to_do(rig):
-    async with partner_client(AddressPolicy(), connect_seconds=5, answer_seconds=5) as rig.to_partner:
+    rig.policy = AddressPolicy()
+    async with partner_pool(rig.policy, connect_seconds=5) as rig.to_partner:
         rig.configure()
         answer = await rig.egress_request("GET", "/partners/acme/sender/tokens")
     assert envelope(answer) == (502, 4003)

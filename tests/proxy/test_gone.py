@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from gateway.net.address import AddressPolicy
-from gateway.net.client import backend_client, partner_client
+from gateway.net.pool import backend_pool, partner_pool
 from gateway.ocpi.errors import Fault
 from tests.proxy import wire
 from tests.proxy.conftest import envelope
@@ -87,12 +87,11 @@ each_way = pytest.mark.parametrize(
 @pytest.fixture
 async def impatient(rig):
     """The rig with short time-outs."""
-    patience = {"connect_seconds": SECONDS, "answer_seconds": SECONDS}
     async with (
-        backend_client(**patience) as rig.to_backend,
-        partner_client(rig.policy, **patience) as rig.to_partner,
+        backend_pool(connect_seconds=SECONDS) as rig.to_backend,
+        partner_pool(rig.policy, connect_seconds=SECONDS) as rig.to_partner,
     ):
-        rig.configure()
+        rig.configure(timeouts__backend_answer_seconds=SECONDS, timeouts__partner_answer_seconds=SECONDS)
         yield rig
 
 
@@ -185,7 +184,7 @@ async def unsteady(rig):
             rig.listens.set()
 
         attempts = Attempts(on_second=on_second)
-        rig.to_partner = await stack.enter_async_context(partner_client(attempts, connect_seconds=5, answer_seconds=5))
+        rig.to_partner = await stack.enter_async_context(partner_pool(attempts, connect_seconds=5))
         rig.configure()
         rig.partner.port, well = port, rig.partner.port
         await rig.register("unsteady", roles=("EMSP:FR-ONE",))

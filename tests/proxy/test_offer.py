@@ -61,7 +61,7 @@ def test_the_origin_of_the_backend_is_known_and_what_gives_it_away(backend, orig
     offer = offer_of(backend)
     assert offer.origin == origin
     secrets = offer.habits(partner("anybody")).secrets
-    assert secrets.search(told)
+    assert secrets.are_in(told)
     for harmless in (
         "legacy mode: 9000",
         "version 10.1.2",
@@ -70,7 +70,7 @@ def test_the_origin_of_the_backend_is_known_and_what_gives_it_away(backend, orig
         "8.8.8.8",
         "legacy.internal.example",
     ):
-        assert not secrets.search(harmless)
+        assert not secrets.are_in(harmless)
 
 
 def test_only_our_parties_are_ours():

@@ -1,7 +1,6 @@
 """Who may speak for whom, as pure decisions."""
 
 import pytest
-from multidict import CIMultiDict
 
 from gateway.ocpi.partner import CredentialsRole
 from gateway.ocpi.party import Party
@@ -69,9 +68,11 @@ def test_a_path_that_names_no_possible_owner_is_an_error(rest):
 
 
 def test_stated_parties_are_read_as_they_were_written():
-    headers = CIMultiDict()
-    routing.state(headers, End.FROM, CPO.party)
-    routing.state(headers, End.TO, None)
+    lines = []
+    routing.state(lines, End.FROM, CPO.party)
+    routing.state(lines, End.TO, None)
+    assert lines == ["OCPI-from-country-code: NL", "OCPI-from-party-id: CPO"]
+    headers = {name.lower(): value for name, value in (line.split(": ") for line in lines)}
     assert routing.stated(headers, End.FROM) == CPO.party
     assert routing.stated(headers, End.TO) is None
     assert dict(headers) == {"OCPI-from-country-code": "NL", "OCPI-from-party-id": "CPO"}
@@ -87,10 +88,10 @@ def test_stated_parties_are_read_as_they_were_written():
 )
 def test_half_a_party_is_filled_in_from_those_that_may_be_meant(header, found):
     name, value = header.split(": ")
-    party = routing.stated({name: value}, End.TO, (EMSP, CPO), module="locations", role=InterfaceRole.SENDER)
+    party = routing.stated({name.lower(): value}, End.TO, (EMSP, CPO), module="locations", role=InterfaceRole.SENDER)
     assert str(party) == found
 
 
 def test_half_a_party_that_nobody_has_is_an_error():
     with pytest.raises(ValueError, match="OCPI-to-party-id is missing"):
-        routing.stated({"OCPI-to-country-code": "NL"}, End.TO)
+        routing.stated({"ocpi-to-country-code": "NL"}, End.TO)
