@@ -374,7 +374,10 @@ class Request:
         self.answered = True
         self._sink = None
         self._over()
-        self._connection.request_ended(lives=self._lives)
+        if self.task is None or self.task.done():
+            self._connection.request_ended(lives=self._lives)
+        else:  # what follows from the answer comes before the next request of the same client
+            self.task.add_done_callback(lambda _ended: self._connection.request_ended(lives=self._lives))
 
     def _over(self) -> None:
         ends, self._ends = self._ends, []
