@@ -1,23 +1,19 @@
 """What the gateway costs beside other proxies (bench/README.md); `make bench` runs it.
 
-python -m bench [--quick] [--two-cores]
+python -m bench [--quick] [--two-cores] [--tables]
 """
 
 import argparse
 import contextlib
 import functools
-import json
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import chart, gateways, machine, memory, report, rounds, starts
-from bench.figures import Figures
-from bench.goals import goals
+from bench import document, gateways, machine, memory, rounds, starts
 from bench.lanes import GATEWAY, start_all
 from bench.place import BUILT, PARTNERS, Place
 from bench.plan import QUICK, WHOLE, Plan
@@ -70,41 +66,34 @@ def run(place: Place, plan: Plan, deadline: float) -> tuple[list[Slice], dict[st
     return slices, alone
 
 
-def write(results: Path, slices: Sequence[Slice], alone: dict[str, float], plan: Plan, *, layout: str) -> str:
-    """The files with the results; gives the tables."""
-    results.mkdir(parents=True, exist_ok=True)
-    measured = Figures(slices)
-    reached = goals(measured, alone, many=plan.many, stream_mb=plan.stream_mb)
-    count = max(each.number for each in slices)
+def about(plan: Plan, slices: Sequence[Slice], *, two_cores: bool) -> str:
+    """When, where and how it was measured."""
     today = datetime.now(UTC).date()  # noqa: TID251 - the day of the run
-    about = f"{today}, {machine.describe()}. {count} rounds, {plan.slice_seconds} s a slice, {layout}."
-    text = report.text_of(about, report.tables(measured, reached))
-    document = {"about": about, "alone": alone, "slices": [asdict(each) for each in slices]}
-    (results / "latest.json").write_text(json.dumps(document, indent=1) + "\n")
-    (results / "latest.svg").write_text(chart.draw(measured), encoding="utf-8")
-    return text
+    rounds_made = max(each.number for each in slices)
+    layout = "clients and upstream on a core of their own" if two_cores else "everything on one core"
+    return f"{today}, {machine.describe()}. {rounds_made} rounds, {plan.slice_seconds} s a slice, {layout}."
 
 
 def main(arguments: Sequence[str]) -> int:
     """The exit code is 1 where something did not work; figures are not judged."""
     parser = argparse.ArgumentParser(prog="make bench", description="What the gateway costs beside other proxies.")
     parser.add_argument("--quick", action="store_true", help="a minute: does it work? results go to .bench/")
-    parser.add_argument("--two-cores", action="store_true", help="the same, with clients and upstream on another core")
+    parser.add_argument("--two-cores", action="store_true", help="clients and upstream on another core; the same")
+    parser.add_argument("--tables", action="store_true", help="only make tables and chart of the latest run anew")
     options = parser.parse_args(arguments)
     plan = QUICK if options.quick else WHOLE
-    layout = "proxies on one core, clients and upstream on another" if options.two_cores else "everything on one core"
-    with tempfile.TemporaryDirectory() as folder:
-        place = Place(Path(folder), two_cores=options.two_cores)
-        try:
-            slices, alone = run(place, plan, FIRST_SECONDS + plan.seconds)
-        except (WrongAnswerError, ProcessFailedError) as error:
-            print(f"the benchmark failed: {error}", file=sys.stderr)
-            return 1
     is_kept = not options.quick and not options.two_cores
-    text = write(HERE / "results" if is_kept else BUILT / "results", slices, alone, plan, layout=layout)
-    print(f"\n{text}")
-    if is_kept:
-        report.write_between_marks(HERE / "README.md", text)
+    folder, page = (HERE / "results", HERE / "README.md") if is_kept else (BUILT / "results", None)
+    if not options.tables:
+        with tempfile.TemporaryDirectory() as scratch:
+            place = Place(Path(scratch), two_cores=options.two_cores)
+            try:
+                slices, alone = run(place, plan, FIRST_SECONDS + plan.seconds)
+            except (WrongAnswerError, ProcessFailedError) as error:
+                print(f"the benchmark failed: {error}", file=sys.stderr)
+                return 1
+        document.save(folder, slices, alone, plan, about=about(plan, slices, two_cores=options.two_cores))
+    print(f"\n{document.show(folder, page=page)}")
     return 0
 
 

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from html import escape
 
 from bench import figures
+from bench.cells import short
 from bench.figures import Figures, Spread
 from bench.lanes import GATEWAY
 from bench.peers import NGINX
 from bench.workloads import GET_1MB, GET_2KB, POST_2KB, Workload
 
 SHOWN = (GET_2KB, POST_2KB, GET_1MB)
-LEFT, WIDTH, GAP, TOP = 190, 200, 40, 70
+LEFT, WIDTH, GAP, TOP = 215, 210, 25, 70
 ROW, BAR = 26, 16
 OWN, OTHER, LINE, TEXT = "#d9541e", "#8fa3b8", "#44505c", "#1d2733"
 FONT = 'font-family="system-ui, sans-serif" font-size="13"'
@@ -43,7 +44,7 @@ def _panel(measured: Figures, workload: Workload, rows: Sequence[str], left: int
     """The bars of one workload."""
     name = workload.name
     spreads = [measured.over(figures.cheaper, (name, row), (name, NGINX)) for row in rows]
-    scale = (WIDTH - 40) / max([each.median for each in spreads if each] or [1])
+    scale = (WIDTH - 45) / max([each.most for each in spreads if each] or [1])
     end = TOP + len(rows) * ROW
     parts = [
         f'<text x="{left}" y="{TOP - 12}" font-weight="600">{escape(name)}</text>',
@@ -57,10 +58,10 @@ def _panel(measured: Figures, workload: Workload, rows: Sequence[str], left: int
 
 def _bar(row: str, spread: Spread, *, left: int, middle: int, scale: float) -> list[str]:
     color = OWN if row.startswith(GATEWAY) else OTHER
-    least, most = (left + min(value * scale, WIDTH) for value in (spread.least, spread.most))
+    least, most = (left + value * scale for value in (spread.least, spread.most))
     label = max(left + spread.median * scale, most) + 6
     return [
         f'<rect x="{left}" y="{middle - BAR // 2}" width="{spread.median * scale:.1f}" height="{BAR}" fill="{color}"/>',
         f'<line x1="{least:.1f}" y1="{middle}" x2="{most:.1f}" y2="{middle}" stroke="{LINE}" stroke-width="1.5"/>',
-        f'<text x="{label:.1f}" y="{middle + 5}" font-size="12">{spread.median:.2f}</text>',
+        f'<text x="{label:.1f}" y="{middle + 5}" font-size="12">{short(spread.median)}</text>',
     ]

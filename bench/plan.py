@@ -38,7 +38,7 @@ class Plan:
 WHOLE = Plan(
     seconds=600,
     rounds=20,
-    check_seconds=0.5,
+    check_seconds=0.3,
     warm_seconds=0.1,
     slice_seconds=0.5,
     starts=5,

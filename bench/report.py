@@ -48,7 +48,7 @@ def tables(measured: Figures, goals: Sequence[Goal]) -> list[Table]:
     def ratio(base: str) -> Callable[[str, str], str]:
         return lambda name, row: cell(measured.over(figures.cheaper, (name, row), (name, base)))
 
-    costs = table("CPU time of a request, µs", lambda name, row: cell(measured.over(figures.cpu_us, (name, row)), 1))
+    costs = table("CPU time of a request, µs", lambda name, row: cell(measured.over(figures.cpu_us, (name, row))))
     return [
         costs,
         table("Requests in a CPU second, as a multiple of nginx's", ratio(NGINX)),
@@ -67,8 +67,8 @@ def _latency(measured: Figures) -> Table:
     rows = [
         [
             row,
-            cell(measured.over(figures.added_p50, (name, row), (name, DIRECT)), 0),
-            cell(measured.over(figures.added_p99, (name, row), (name, DIRECT)), 0),
+            cell(measured.over(figures.added_p50, (name, row), (name, DIRECT))),
+            cell(measured.over(figures.added_p99, (name, row), (name, DIRECT))),
             cell(measured.over(figures.added_ratio, (name, row), (name, NGINX), (name, DIRECT))),
         ]
         for row in measured.rows(name)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from bench.figures import FOREIGN_SHARE
 from bench.place import Place
-from bench.slices import Lane, Slice, clients_of
+from bench.slices import Lane, Slice, WrongAnswerError, clients_of
 
 
 def check(lanes: Iterable[Lane], place: Place, *, seconds: float) -> None:
@@ -34,7 +34,18 @@ def run(
 
     Args:
         take: measures one slice of a lane in a round.
+
+    Raises:
+        WrongAnswerError: a proxy did not answer as it must, twice in a row.
     """
+
+    def once_more(lane: Lane) -> Slice:
+        try:
+            return take(lane, number)
+        except WrongAnswerError as error:
+            tell(f"once more: {error}")
+            return take(lane, number)
+
     groups: dict[str, list[Lane]] = defaultdict(list)
     for lane in lanes:
         groups[lane.workload.name].append(lane)
@@ -44,7 +55,7 @@ def run(
         started = time.monotonic()
         if longest and started + longest > deadline:
             break
-        taken = [take(lane, number) for group in _shuffled(groups.values()) for lane in _shuffled(group)]
+        taken = [once_more(lane) for group in _shuffled(groups.values()) for lane in _shuffled(group)]
         longest = max(longest, time.monotonic() - started)
         disturbed = sum(each.foreign_share > FOREIGN_SHARE for each in taken)
         tell(f"round {number}: {time.monotonic() - started:.0f} s; foreign load on {disturbed} of {len(taken)} slices")

@@ -79,7 +79,7 @@ class Clients:
         seen = json.loads(line)
         wrong = wrong_with(seen, self._lane.workload)
         if wrong:
-            raise WrongAnswerError(f"{self._lane.name}: {wrong}")
+            raise WrongAnswerError(f"{self._lane.name}: {wrong}\n{self._lane.serving.running.last_words()}")
         return seen
 
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from bench import chart, figures, report
+from bench import document, figures, report
 from bench.cells import cell
 from bench.figures import Figures, Spread
-from bench.goals import goals
+from bench.plan import QUICK
 from bench.rounds import run
 from bench.slices import Lane, Slice, wrong_with
 from bench.workloads import FORWARDED, GET_2KB, POST_2KB, REFUSED, bad_headers, good_headers, in_turn
@@ -66,7 +66,7 @@ def test_where_too_few_rounds_count_the_least_disturbed_do_and_are_marked():
     found = Figures(slices).over(figures.cpu_us, key("ours"))
 
     assert found == Spread(3, 1, 5, disturbed=True)
-    assert cell(found, 0) == "3 (1-5) \\*"
+    assert cell(found) == "3.00 (1.00-5.00) \\*"
 
 
 def test_rows_that_share_no_round_have_no_ratio():
@@ -76,14 +76,15 @@ def test_rows_that_share_no_round_have_no_ratio():
     assert cell(None) == "-"
 
 
-def test_tables_and_chart_are_made_without_the_peers_that_are_not_here():
+def test_tables_and_chart_are_made_of_the_document_without_the_peers_that_are_not_here(tmp_path):
     slices = [slice_of("OCPI Gateway", number, workload=each.name) for number in range(5) for each in FORWARDED]
-    measured = Figures(slices)
+    document.save(tmp_path, slices, ALONE, QUICK, about="a machine")
 
-    text = report.text_of("a machine", report.tables(measured, goals(measured, ALONE, many=100, stream_mb=1)))
+    text = document.show(tmp_path, page=None)
 
+    assert text.startswith("a machine\n")
     assert "| OCPI Gateway |     10.0 |" in text
-    assert chart.draw(measured).startswith("<svg")
+    assert (tmp_path / "latest.svg").read_text().startswith("<svg")
 
 
 def test_the_tables_stand_between_the_marks_and_replace_those_before(tmp_path):
