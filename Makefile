@@ -25,7 +25,8 @@ LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashe
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test kill-loop every-write every-spelling search paths fuzz coverage mutants bench flood soak check
+.PHONY: help demo run test kill-loop every-write every-spelling search paths fuzz coverage mutants check
+.PHONY: bench bench-partners flood soak
 .PHONY: lint types contracts docs-fresh format docs lock image image-test clean
 
 help: ## list these targets
@@ -89,6 +90,7 @@ lock: ## resolve requirements/*.lock (needs uv; ARGS=--upgrade takes the newest 
 	@$(LOCK) pyproject.toml --extra postgres --group dev requirements/build.in \
 		-c requirements/runtime.lock -c requirements/build.lock -o requirements/dev.lock
 	@$(LOCK) requirements/fuzz.in -o requirements/fuzz.lock
+	@$(LOCK) bench/requirements.in -o bench/requirements.txt
 
 paths: $(READY) ## 100 000 random request targets: refused, or the same bytes at the backend (SEED= repeats them; minutes)
 	@echo "seed $(SEED)"
@@ -103,7 +105,10 @@ coverage: $(READY) ## 95 % of the branches of authentication, egress policy, sto
 mutants: $(READY) ## the tests notice 85 % of small faults there (ARGS='address ranges --sample 30'; all take hours)
 	@$(IN_SCRATCH) $(BIN)/python -m tools.mutants $(ARGS)
 
-bench: $(READY) ## what many partners cost, as ratios to ten (ARGS=100000 for another number)
+bench: .bench/.ready ## what the gateway costs beside nginx, HAProxy, Node and other Python; ten minutes (ARGS=--quick: one)
+	@$(IN_SCRATCH) $(BIN)/python -m bench $(ARGS)
+
+bench-partners: $(READY) ## what many partners cost, as ratios to ten (ARGS=100000 for another number)
 	@$(BIN)/python -m bench.partners $(ARGS)
 
 flood: $(READY) ## what 1200 slow attackers cost good clients, for a minute (ARGS=20 for so many seconds)
@@ -119,7 +124,7 @@ image-test: ## build the image, run it hardened and check what it promises
 	@tools/image.sh test $(IMAGE)
 
 clean: ## remove what these targets made, the environments included
-	@rm -rf $(VENV) .peers .fuzz .*_cache .hypothesis .coverage* htmlcov dist build
+	@rm -rf $(VENV) .peers .fuzz .bench .*_cache .hypothesis .coverage* htmlcov dist build
 
 $(READY): requirements/dev.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo 'OCPI Gateway needs Python 3.11 or newer with its venv module, and found none on' \
@@ -133,4 +138,16 @@ $(READY): requirements/dev.lock pyproject.toml
 # What only `make fuzz` needs has a lock of its own: no test waits for it.
 $(VENV)/.fuzz: $(READY) requirements/fuzz.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.lock
+	@touch $@
+
+# What only `make bench` needs: its own programs, and the proxies that come from the package registries.
+.bench/.ready: $(READY) bench/requirements.txt bench/package-lock.json $(wildcard bench/native/*.c bench/proxies/*.mjs)
+	@command -v cc >/dev/null || { echo 'make bench needs a C compiler (Debian: apt install gcc libc6-dev)' >&2; exit 1; }
+	@mkdir -p .bench
+	@for name in upstream load; do cc -O2 -Wall -Wextra -Werror -o .bench/$$name bench/native/$$name.c || exit 1; done
+	@test -x .bench/venv/bin/python || $(PYTHON) -m venv .bench/venv
+	@.bench/venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r bench/requirements.txt
+	@cp bench/package.json bench/package-lock.json bench/proxies/*.mjs .bench
+	@if command -v npm >/dev/null; then npm ci --prefix .bench --silent --no-audit --no-fund; \
+	else echo 'npm is not here: the proxies on Node are left out'; fi
 	@touch $@
