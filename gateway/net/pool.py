@@ -4,6 +4,7 @@ A request is sent once. Nothing here sends it again, whatever becomes of its con
 """
 
 import asyncio
+import ipaddress
 import socket
 import ssl
 from collections import Counter, deque
@@ -63,6 +64,8 @@ class ConnectTimeoutError(TimeoutError):
     """A connection was not made in time, the wait for a free one included."""
 
 
+#: An address as `aiohappyeyeballs` takes it.
+Address = tuple[int, int, int, str, tuple[str, int]]
 #: Opens a connection and gives its protocol.
 Dial = Callable[[Destination, Callable[[], Outbound]], Awaitable[Outbound]]
 
@@ -261,18 +264,11 @@ class Dialer:
         loop = asyncio.get_running_loop()
         secure, host, port, partner = destination
         with calling(host=host, partner=partner or None):
-            try:
-                answers = await self._resolver.resolve(host, port, socket.AF_UNSPEC)
-            except OSError as error:
-                raise ConnectError(error, resolving=True) from error
+            addresses = _literal(host, port) or await self._resolved(host, port)
             context: ssl.SSLContext | None = None
             if secure:
                 own = await self._contexts.of(partner or None)
                 context = self._context if own is True else own
-            addresses = [
-                (each["family"], socket.SOCK_STREAM, each["proto"], "", (each["host"], each["port"]))
-                for each in answers
-            ]
             try:
                 made = await aiohappyeyeballs.start_connection(
                     addresses,
@@ -287,6 +283,24 @@ class Dialer:
             except OSError as error:
                 raise ConnectError(error) from error
         return outbound
+
+    async def _resolved(self, host: str, port: int) -> list[Address]:
+        try:
+            answers = await self._resolver.resolve(host, port, socket.AF_UNSPEC)
+        except OSError as error:
+            raise ConnectError(error, resolving=True) from error
+        stream = socket.SOCK_STREAM
+        return [(each["family"], stream, each["proto"], "", (each["host"], each["port"])) for each in answers]
+
+
+def _literal(host: str, port: int) -> list[Address]:
+    """The address that a host part spells out; none for a name."""
+    try:
+        version = ipaddress.ip_address(host).version
+    except ValueError:
+        return []
+    family = socket.AF_INET if version == 4 else socket.AF_INET6  # noqa: PLR2004 - of the Internet Protocol
+    return [(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (host, port))]
 
 
 def backend_pool(*, connect_seconds: float, header_bytes: int = 8190) -> Pool:
