@@ -6,6 +6,7 @@ python -m bench [--quick] [--two-cores] [--tables]
 import argparse
 import contextlib
 import functools
+import signal
 import sys
 import tempfile
 import time
@@ -84,6 +85,7 @@ def main(arguments: Sequence[str]) -> int:
     plan = QUICK if options.quick else WHOLE
     is_kept = not options.quick and not options.two_cores
     folder, page = (HERE / "results", HERE / "README.md") if is_kept else (BUILT / "results", None)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the proxies are ended, too
     if not options.tables:
         with tempfile.TemporaryDirectory() as scratch:
             place = Place(Path(scratch), two_cores=options.two_cores)

@@ -48,11 +48,11 @@ def tables(measured: Figures, goals: Sequence[Goal]) -> list[Table]:
     def ratio(base: str) -> Callable[[str, str], str]:
         return lambda name, row: cell(measured.over(figures.cheaper, (name, row), (name, base)))
 
+    bases = [base for base in (NGINX, PLAIN) if base in rows]
     costs = table("CPU time of a request, µs", lambda name, row: cell(measured.over(figures.cpu_us, (name, row))))
     return [
         costs,
-        table("Requests in a CPU second, as a multiple of nginx's", ratio(NGINX)),
-        table("Requests in a CPU second, as a multiple of plain aiohttp's", ratio(PLAIN)),
+        *(table(f"Requests in a CPU second, as a multiple of {base}'s", ratio(base)) for base in bases),
         _latency(measured),
         Table("The gateway's goals", ["", "measured", "goal"], [_cells(each) for each in goals]),
     ]
