@@ -1,5 +1,6 @@
 """What each change of a registration does to the records."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -190,6 +191,33 @@ class TestRegisteringAsSender:
         assert record.partner.versions_url == "https://other.example.com/versions"
         assert record.partner.endpoints == ()
 
+    @pytest.mark.parametrize(
+        ("invitation_token", "versions_url", "state"),
+        [
+            ("their-a", VERSIONS_URL, PENDING),
+            ("their-a", f"{VERSIONS_URL}/", PENDING),
+            ("their-second-a", VERSIONS_URL, REVOKED),
+            ("their-a", "https://other.example.com/versions", REVOKED),
+        ],
+    )
+    async def test_token_b_is_kept_for_the_platform_and_token_a_that_it_was_made_for(
+        self, books, invitation_token, versions_url, state
+    ):
+        await self.start_and_prepare(books)
+        await books.start("acme", invitation_token, versions_url)
+
+        assert await books.state_of("our-b") == state
+
+    async def test_starting_with_another_platform_forgets_the_token_that_the_one_before_gave_us(self, books):
+        await books.register("acme", "DE-ABC", outbound_token="token-b")
+        await books.apply("acme", lifecycle.HalfOpened("why"))
+        assert (await books.start("acme", "their-a")).partner.outbound_token == "token-b"
+
+        record = await books.start("acme", "their-a", "https://other.example.com/versions")
+
+        assert record.partner.outbound_token is None
+        assert [token.kind for token in record.outbound_tokens] == [TokenKind.INVITATION]
+
     async def test_preparing_keeps_what_was_found_and_makes_token_b_work_for_a_day(self, books, clock):
         record = await self.start_and_prepare(books)
 
@@ -318,6 +346,57 @@ class TestRenewing:
         ]
 
 
+class TestCarryingOn:
+    async def test_a_registration_of_another_system_goes_on_with_its_tokens(self, books, clock):
+        await books.invite("acme", "token-a", roles=[(ABC, None)], hosts=["emsp.example.com"])
+        imported = lifecycle.Imported(theirs("token-b", "DE-ABC"), FOUND, "token-c", ("a remark",))
+        record = await books.apply("acme", imported)
+
+        assert (record.partner.state, record.partner.outbound_token) == (PartnerState.REGISTERED, "token-b")
+        assert (record.partner.parties, record.partner.endpoints) == ((ABC,), ENDPOINTS)
+        assert record.partner.invitation == Invitation()
+        assert (record.registered_at, record.note) == (clock(), "a remark")
+        assert await books.states("acme") == [ACTIVE]
+        assert await books.state_of("token-a") == REVOKED
+
+    async def test_one_that_takes_part_again_leaves_no_more(self, books):
+        await books.register("acme", "DE-ABC")
+        await books.invite("acme", "second-a")
+        assert (await books.apply("acme", lifecycle.Leaving())).partner.leaving
+
+        assert not (await books.accept("acme", "second-c")).partner.leaving
+
+    async def test_one_that_gives_up_leaving_leaves_no_more_and_its_failures_are_forgotten(self, books, clock):
+        await books.register("acme", "DE-ABC")
+        await books.apply("acme", lifecycle.Leaving())
+        await self.postponed(books, clock)
+        record = await books.apply("acme", lifecycle.Stayed())
+
+        assert (record.partner.leaving, record.failures, record.retry_at) == (False, 0, None)
+
+    async def test_an_answer_with_credentials_ends_the_count_of_failures(self, books, clock):
+        await books.register("acme", "DE-ABC")
+        await self.postponed(books, clock)
+        record = await books.apply("acme", lifecycle.Renewed(theirs("next-b", "DE-ABC"), FOUND, "next-c"))
+
+        assert (record.failures, record.retry_at) == (0, None)
+
+    async def postponed(self, books, clock):
+        await books.do(lambda ledger: ledger.postponed(ledger.partner("acme"), failures=2, retry_at=clock()))
+        record = await books.record("acme")
+        assert (record.failures, record.retry_at) == (2, clock())
+
+    async def test_what_is_taken_over_differs_no_more(self, books):
+        await books.register("acme", "DE-ABC")
+        await books.do(lambda ledger: ledger.looked(ledger.partner("acme"), unreachable="", drift=["+ cdrs"]))
+        assert (await books.record("acme")).drift == ("+ cdrs",)
+
+        found = replace(FOUND, version="2.2", endpoints=ENDPOINTS[:1])
+        record = await books.apply("acme", lifecycle.Refreshed(found))
+
+        assert (record.drift, record.partner.version, record.partner.endpoints) == ((), "2.2", ENDPOINTS[:1])
+
+
 class TestEnding:
     @pytest.mark.parametrize("change", [lifecycle.Unregistered(), lifecycle.Revoked()])
     async def test_ending_drops_both_tokens_and_frees_the_parties(self, books, change, clock):
@@ -331,6 +410,7 @@ class TestEnding:
         row = await books.row_of("token-c")
         assert (row.state, row.revoked_by, row.revoked_at) == (REVOKED, ACTIONS[type(change)], clock())
         assert await books.state_of("second-a") == REVOKED
+        assert (record.partner.versions_url, record.partner.leaving) == (None, False)
         assert (await books.register("other", "DE-ABC")).partner.parties == (ABC,)
 
     @pytest.mark.parametrize("change", [lifecycle.Unregistered(), lifecycle.Revoked()])
@@ -338,6 +418,17 @@ class TestEnding:
         await books.invite("acme", roles=[(ABC, None)], hosts=["emsp.example.com"])
 
         assert (await books.apply("acme", change)).partner.invitation == Invitation()
+
+    @pytest.mark.parametrize("change", [lifecycle.Unregistered(), lifecycle.Revoked()])
+    async def test_ending_forgets_what_was_found_out_about_its_front(self, books, change, clock):
+        await books.register("acme", "DE-ABC")
+        await books.apply("acme", lifecycle.Leaving())
+        await books.do(lambda ledger: ledger.looked(ledger.partner("acme"), unreachable="no", drift=["+ cdrs"]))
+        await books.do(lambda ledger: ledger.postponed(ledger.partner("acme"), failures=2, retry_at=clock()))
+        record = await books.apply("acme", change)
+
+        assert (record.checked_at, record.unreachable, record.drift) == (None, "", ())
+        assert (record.partner.leaving, record.failures, record.retry_at) == (False, 0, None)
 
     async def test_an_ended_partner_can_be_invited_again(self, books):
         await books.register("acme", "DE-ABC")

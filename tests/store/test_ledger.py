@@ -124,6 +124,41 @@ class TestConcurrency:
         assert await books.audit() == trail
         assert await books.state_of("other-c") is None
 
+    @pytest.mark.parametrize(
+        "meanwhile",
+        [
+            lambda ledger: ledger.looked(ledger.partner("acme"), unreachable="no", drift=["+ cdrs"]),
+            lambda ledger: ledger.outbound_accepted(ledger.partner("acme"), "acme-b"),
+            lambda ledger: ledger.outbound_refused(ledger.partner("acme"), "acme-b"),
+            lambda ledger: ledger.delivered(ledger.partner("acme")),
+            lambda ledger: ledger.postponed(ledger.partner("acme"), failures=1, retry_at=ledger._now),
+        ],
+    )
+    async def test_what_was_only_noted_meanwhile_hinders_nobody(self, books, meanwhile):
+        before = await books.register("acme", "DE-ABC")
+        await books.do(meanwhile)
+        await books.do(lambda ledger: ledger.apply(before, lifecycle.Rotating("next")))
+
+        assert await books.states("acme") == ["active", "pending"]
+
+    @pytest.mark.parametrize(
+        "meanwhile",
+        [
+            lambda ledger: ledger.suspend(ledger.partner("acme"), suspended=True),
+            lambda ledger: ledger.apply(ledger.partner("acme"), lifecycle.Rotating("another")),
+            lambda ledger: ledger.apply(
+                ledger.partner("acme"), lifecycle.Renewed(theirs("next-b", "DE-ABC"), FOUND, "next-c")
+            ),
+        ],
+    )
+    async def test_what_was_changed_meanwhile_hinders_the_next_change(self, books, meanwhile):
+        before = await books.register("acme", "DE-ABC")
+        await books.do(meanwhile)
+
+        with pytest.raises(ConcurrentChangeError):
+            await books.do(lambda ledger: ledger.apply(before, lifecycle.Rotating("next")))
+        assert await books.state_of("next") is None
+
     async def test_a_change_that_is_not_possible_in_the_state_writes_nothing(self, books):
         await books.invite("acme")
         before = await books.record("acme")
