@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from gateway.ocpi import lifecycle
 from gateway.ocpi.errors import Fault, PartnerError
-from gateway.store import audit
+from gateway.store import audit, tables
 from gateway.store.audit import Ended
 from tests.store.books import FOUND, theirs
 
@@ -161,8 +161,19 @@ class TestEndings:
         assert await self.ended(books, actor="gateway") == []
 
 
-async def test_a_row_is_found_by_its_second_its_partner_and_its_action(books, clock):
-    clock.move(microseconds=400_000)
+async def test_a_row_is_tied_by_the_same_text_in_every_version_of_this_program(books):
+    await books.invite("acme", "token-a")
+    (row,) = await books.rows(tables.audit)
+
+    fingerprint = books.vault.fingerprint("token-a")
+    detail = f'{{"expires":"2026-01-09T03:04:05Z","token_a":"{fingerprint}"}}'
+    written = f'["2026-01-02T03:04:05+00:00","cli","acme","invited",{detail}]'
+    assert row.chain == books.vault.chain(b"", written.encode())
+
+
+@pytest.mark.parametrize("microseconds", [0, 400_000, 999_999])
+async def test_a_row_is_found_by_its_second_its_partner_and_its_action(books, clock, microseconds):
+    clock.move(microseconds=microseconds)
     at = clock().replace(microsecond=0)
     await books.invite("acme")
 

@@ -86,7 +86,7 @@ class TestTheTrail:
 
     async def test_a_row_names_parties_and_fingerprints_and_no_token(self, books, clock):
         await books.invite("acme", "the-token-a")
-        await books.accept("acme", "the-token-c", "the-token-b")
+        record = await books.accept("acme", "the-token-c", "the-token-b")
         row = (await books.rows(tables.audit))[-1]
 
         assert row.detail == {
@@ -94,7 +94,7 @@ class TestTheTrail:
             "outbound_token": books.vault.fingerprint("the-token-b"),
             "parties": ["DE-ABC:EMSP"],
         }
-        assert (row.at, row.partner) == (clock(), "acme")
+        assert (row.at, row.partner, row.partner_id) == (clock(), "acme", record.partner.id)
 
     async def test_why_a_handshake_failed_is_kept_for_the_operator(self, books):
         await books.invite("acme")
