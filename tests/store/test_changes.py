@@ -33,7 +33,8 @@ class TestInviting:
         assert record.partner.invitation == Invitation(((ABC, "EMSP"), (XYZ, None)), frozenset({"emsp.example.com"}))
         (token,) = record.inbound_tokens
         assert (token.kind, token.state, token.digest) == (TokenKind.INVITATION, ACTIVE, books.vault.digest("token-a"))
-        assert token.expires_at == clock() + timedelta(days=7)
+        assert token.fingerprint == books.vault.fingerprint("token-a")
+        assert (token.created_at, token.expires_at) == (clock(), clock() + timedelta(days=7))
         assert record.created_at == clock()
 
     async def test_inviting_again_ends_the_first_token_a(self, books):
@@ -141,6 +142,30 @@ class TestRegisteringAsReceiver:
 
         with pytest.raises(OperatorError, match="is a party of the partner 'first'"):
             await books.invite("de-abc", "second-a")
+
+    async def test_roles_stay_in_their_order_and_a_party_may_have_several(self, books):
+        presented = ("DE-XYZ:EMSP", "DE-ABC:CPO", "DE-XYZ:HUB", "NL-ABC:NSP")
+        partner = (await books.register("acme", *presented)).partner
+
+        assert tuple(f"{role.party}:{role.role}" for role in partner.roles) == presented
+        assert set(partner.parties) == {ABC, XYZ, Party("NL", "ABC")}
+
+    async def test_parties_of_several_partners_are_refused_naming_each_owner(self, books):
+        await books.register("second", "DE-ABC")
+        await books.register("first", "DE-XYZ", "NL-ABC")
+        await books.invite("acme")
+
+        with pytest.raises(
+            PartyTakenError, match=r"^DE-ABC, DE-XYZ is .* another partner \(first, second\)"
+        ) as refused:
+            await books.accept("acme", "token-c", "token-b", "DE-XYZ", "DE-ABC", "FR-ABC", "FR-XYZ")
+        assert refused.value.taken == {XYZ: "first", ABC: "second"}
+
+    async def test_a_name_that_looks_like_a_party_is_free_where_nobody_has_that_party(self, books):
+        await books.register("first", "DE-ABC", "NL-XYZ")
+
+        for name in ("DE-XYZ", "nl-abc"):
+            assert (await books.invite(name, name)).partner.name == name
 
     async def test_the_same_party_id_in_another_country_is_another_party(self, books):
         await books.register("first", "DE-ABC")

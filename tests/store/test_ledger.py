@@ -249,6 +249,21 @@ class TestReading:
 
         assert [record.partner.name for record in records] == [f"partner-{number:03}" for number in range(510)]
 
+    async def test_since_when_and_how_well_our_token_for_a_partner_works_is_read(self, books, clock):
+        partner = (await books.start("acme", "their-a")).partner
+        assert (partner.outbound_since, partner.outbound_proved, partner.outbound_refusals) == (None, True, 0)
+
+        since = clock()
+        await books.apply("acme", lifecycle.Prepared(FOUND, "our-b"))
+        await books.apply("acme", lifecycle.Completed(theirs("token-c", "DE-ABC"), FOUND, "our-b"))
+        await books.do(lambda ledger: ledger.outbound_refused(ledger.partner("acme"), "token-c"))
+        await books.apply("acme", lifecycle.HalfOpened("why"))
+        clock.move(days=1)
+        partner = (await books.start("acme", "their-second-a")).partner  # beside the one that we had
+
+        assert (partner.outbound_since, partner.outbound_proved, partner.outbound_refusals) == (since, False, 1)
+        assert partner.outbound_token == "token-c"
+
     async def test_names_are_found_without_letter_case(self, books):
         await books.invite("Acme")
 
