@@ -79,6 +79,15 @@ async def test_a_store_that_is_closed_keeps_the_claims_of_others(address, store,
         assert not await is_free(other)
 
 
+@of_sqlite
+async def test_a_store_that_is_closed_gives_its_own_claims_back(address, other):
+    closing = Store(address)
+    async with closing.claim("acme"):
+        assert not await is_free(other)
+        await closing.close()
+        assert await is_free(other)
+
+
 @pytest.mark.ways("kill")
 async def test_rp1_store_stop_a_claim_ends_with_its_process(address, store):
     process = await asyncio.create_subprocess_exec(
