@@ -1,6 +1,7 @@
 """Transactions: whole or not at all, one writer at a time, and words for every way in which a database fails."""
 
 import asyncio
+import os
 import shutil
 import socket
 import sqlite3
@@ -357,3 +358,32 @@ async def test_how_much_room_there_is_is_what_the_system_says_of_the_folder(coun
 
 async def test_nobody_is_listened_to_on_sqlite(counting):
     assert await counting.listen(pytest.fail) is None
+
+
+@pytest.mark.parametrize(
+    ("file_mode", "folder_mode", "writable"), [(0o666, 0o777, True), (0o444, 0o777, False), (0o666, 0o555, False)]
+)
+def test_a_database_can_be_written_where_its_file_and_its_folder_can(file_mode, folder_mode, writable):
+    user = os.geteuid()
+    with disk.open_folder() as folder:
+        path = folder / "gateway.db"
+        path.touch()
+        path.chmod(file_mode)
+        folder.chmod(folder_mode)
+        if user == 0:
+            os.seteuid(disk.NOBODY)
+        try:
+            assert sqlite.can_write(str(path)) is writable
+        finally:
+            os.seteuid(user)
+            folder.chmod(0o777)
+
+
+@pytest.mark.threat("T5")
+async def test_a_write_ahead_log_that_somebody_switched_on_is_switched_off(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "gateway.db")) as other:
+        assert other.execute("PRAGMA journal_mode=WAL").fetchone() == ("wal",)
+    opened = Store(f"sqlite:///{tmp_path}/gateway.db")
+
+    assert await opened.read(lambda c: c.exec_driver_sql("PRAGMA journal_mode").scalar()) == "delete"
+    await opened.close()
