@@ -1,14 +1,18 @@
 """What both ends of a handshake share: how a partner is called, and what is kept of a failure."""
 
 from dataclasses import replace
+from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 
 from gateway.handshake.registrar import Ending, Registrar, check_typed_url
 from gateway.ocpi.errors import InternalError, OperatorError, PartnerError
+from gateway.ocpi.lifecycle import Rotating
 from gateway.ocpi.partner import Manners
 from gateway.ocpi.vocabulary import PartnerState, TokenForm
 from gateway.store.audit import FAILED
+from gateway.store.inbound import Lifetimes
 from tests.handshake.partners import THEIR_NEXT, registered
 from tests.ocpi.dialogue import OUTBOUND_TOKEN, VERSIONS_URL
 
@@ -76,6 +80,20 @@ class TestHowAPartnerIsCalled:
         assert plain.token_form_of("acme") is None
         assert plain.hosts_of("acme") == frozenset()
         assert (plain.trust, plain.backoff) == (registrar.trust, registrar.backoff)
+
+        waits = plain.save_again_after_seconds
+        assert all(later == 2 * wait for wait, later in pairwise(waits))
+        assert (waits[0], sum(waits)) == (0.5, 31.5)  # half a minute for a disk to be freed
+
+
+async def test_tokens_live_as_long_as_is_configured(gateway, clock):
+    await registered(gateway)
+    registrar = replace(gateway.registrar, lifetimes=Lifetimes(pending=timedelta(hours=1)))
+
+    record = await registrar.save("gateway", await registrar.read("acme"), Rotating("our-next-token"))
+
+    assert record.inbound_tokens[-1].expires_at == clock() + timedelta(hours=1)
+    assert (await gateway.operations.audit("acme"))[-1].actor == "gateway"
 
 
 class TestFailures:
