@@ -92,7 +92,8 @@ class TestRegisteringAsReceiver:
         await books.accept("acme", "token-c")
         await books.do(lambda ledger: ledger.delivered(ledger.partner("acme")), actor="partner")
 
-        assert await books.state_of("token-a") == REVOKED
+        row = await books.row_of("token-a")
+        assert (row.state, row.revoked_by) == (REVOKED, "answered")
         assert await books.state_of("token-c") == PENDING
 
     async def test_delivery_spares_a_token_a_that_was_issued_meanwhile(self, books):

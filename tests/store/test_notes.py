@@ -117,6 +117,21 @@ async def test_what_is_to_be_tried_again_is_noted_without_a_row_in_the_trail(acm
     assert (record.failures, record.retry_at, rows) == (3, later, [])
 
 
+@pytest.mark.parametrize(("suspended", "action"), [(True, "suspended"), (False, "resumed")])
+async def test_traffic_is_stopped_and_restarted_with_a_row_each(acme, suspended, action):
+    _, record, rows = await noted(acme, lambda ledger, one: ledger.suspend(one, suspended=suspended))
+
+    assert record.partner.suspended is suspended
+    assert [row.action for row in rows] == [action]
+    assert await acme.states("acme") == ["active"]
+
+
+async def test_the_first_use_of_a_token_is_read_by_each_process(acme):
+    before = (await acme.apply("acme", lifecycle.Rotating("next"))).partner.revision
+
+    assert (await acme.prove("acme", "next")).partner.revision > before
+
+
 async def test_every_note_moves_the_revision_so_that_each_process_reads_it(acme, clock):
     notes = [
         lambda ledger, one: ledger.suspend(one, suspended=True),
