@@ -196,9 +196,8 @@ class Initiator:
             await perform(flow, fetch=registrar.fetcher(partner.name), save=saver, progress=progress)
         except GatewayError as error:
             half_open = earlier is not None and _says(error, POST_CREDENTIALS, *_SPENT)
-            if half_open:
-                error.remedy = _POST_ARRIVED
-            await self._failed(REGISTER, record, _explained(error, partner.name))
+            error.remedy = _POST_ARRIVED if half_open else _remedy(error, partner.name)
+            await self._failed(REGISTER, record, error)
             if half_open and earlier is not None:
                 await self._half_open(saver.record, earlier, _POST_ARRIVED)
             raise
@@ -312,16 +311,15 @@ def _says(error: GatewayError, step: str, *http_statuses: int) -> bool:
     return isinstance(error, HandshakeError) and error.step == step and error.http_status in http_statuses
 
 
-def _explained(error: GatewayError, name: str) -> GatewayError:
+def _remedy(error: GatewayError, name: str) -> str:
+    """What the operator is to do about a registration that failed."""
     resume = f"ocpi-gateway partner register {name}"
     if isinstance(error, HandshakeError) and error.outcome_unknown and error.step == POST_CREDENTIALS:
-        error.remedy = f"It is not known whether the partner registered us. Resume: {resume}"
-    elif isinstance(error, HandshakeError) and error.http_status in REFUSALS:
-        error.remedy = (
+        return f"It is not known whether the partner registered us. Resume: {resume}"
+    if isinstance(error, HandshakeError) and error.http_status in REFUSALS:
+        return (
             "The partner doesn't accept its TOKEN_A: it is mistyped, or has expired, or was used already. Ask for a "
             f"new one and give it: {resume} --versions-url URL --token-a TOKEN. If it says that the one it gave is "
             f"good, try again: {resume}"
         )
-    elif not error.remedy:
-        error.remedy = f"What you gave is kept. When the cause is mended, resume: {resume}"
-    return error
+    return error.remedy or f"What you gave is kept. When the cause is mended, resume: {resume}"

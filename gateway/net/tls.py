@@ -34,7 +34,7 @@ def load_client_certificate(context: ssl.SSLContext, *, certificate: Path, key: 
     """
     try:
         context.load_cert_chain(certificate, key, password=lambda: "")
-    except (OSError, ssl.SSLError) as error:
+    except OSError as error:
         raise TlsFilesError(
             f"the client certificate {certificate} with the key {key or certificate} can't be used: {_words(error)}",
             remedy="Both have to be readable PEM files that belong together, the key without a passphrase",
@@ -57,7 +57,7 @@ def server_context(
     try:
         # A passphrase would be asked for on the terminal, and a server hang there.
         context.load_cert_chain(certificate, key, password=lambda: "")
-    except (OSError, ssl.SSLError) as error:
+    except OSError as error:
         raise TlsFilesError(
             f"the certificate {certificate} with the key {key} can't be used: {_words(error)}",
             remedy="Both have to be readable PEM files that belong together, the key without a passphrase",
@@ -71,7 +71,7 @@ def server_context(
 def _trust(context: ssl.SSLContext, ca_file: Path) -> None:
     try:
         context.load_verify_locations(cafile=ca_file)
-    except (OSError, ssl.SSLError) as error:
+    except OSError as error:
         raise TlsFilesError(
             f"the file of certificate authorities {ca_file} can't be used: {_words(error)}",
             remedy="It has to be readable and hold certificates in PEM form",

@@ -311,3 +311,8 @@ def token_in(answer):
     """The token of ours that a partner was given."""
     assert codes(answer) in {(200, 1000), (201, 1000)}, said(answer)
     return document(answer)["data"]["token"]
+
+
+async def failed_verb(gateway, name="acme"):
+    """What the newest failure that the trail tells of was to do."""
+    return [row.detail["verb"] for row in await gateway.operations.audit(name) if row.action == "handshake failed"][-1]

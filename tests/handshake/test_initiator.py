@@ -11,7 +11,7 @@ from gateway.ocpi.vocabulary import TokenForm
 from gateway.store.claims import UnderWayError
 from tests.handshake.fates import POST, S
 from tests.handshake.partners import THEIRS
-from tests.handshake.rig import codes, lost, reply, token_in, unreachable
+from tests.handshake.rig import codes, failed_verb, lost, reply, token_in, unreachable
 from tests.ocpi.dialogue import (
     DETAILS_URL,
     INVITATION_TOKEN,
@@ -87,6 +87,7 @@ class TestRegistering:
         assert failed.step == "GET version details"
         assert gateway.outcomes == [("sender", "failed", "acme")]
         assert (await gateway.operations.partner("acme")).note == str(failed)
+        assert await failed_verb(gateway) == "register"
         assert gateway.progress[-1] == ("GET version details", "HTTP 500")
 
 
@@ -150,6 +151,7 @@ class TestFaults:
         failed = await fails(again.resume("acme"))
 
         assert failed.step == "POST credentials"
+        assert "an earlier POST of ours arrived" in failed.remedy
         record = await again.operations.partner("acme")
         assert record.partner.state is S.HALF_OPEN
         assert "Ask the partner to send a PUT" in record.note
@@ -224,9 +226,9 @@ class TestFaults:
         await gateway.operations.suspend("acme")
         sent = len(platform.requests)
 
-        with pytest.raises(OperatorError, match="suspended"):
+        with pytest.raises(OperatorError, match="can't register while the partner 'acme' is suspended"):
             await gateway.register("acme", "their-second-a")
-        with pytest.raises(OperatorError, match="suspended"):
+        with pytest.raises(OperatorError, match="can't register while the partner 'acme' is suspended"):
             await gateway.resume("acme")
 
         assert len(platform.requests) == sent

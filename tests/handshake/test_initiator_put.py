@@ -8,7 +8,7 @@ from gateway.ocpi.errors import OperatorError
 from gateway.ocpi.flow import HandshakeError
 from gateway.ocpi.lifecycle import Rotated
 from gateway.ocpi.vocabulary import PartnerState, TokenForm
-from tests.handshake.rig import codes, lost, reply, unreachable
+from tests.handshake.rig import codes, failed_verb, lost, reply, unreachable
 from tests.ocpi.dialogue import (
     CREDENTIALS_URL,
     DETAILS_URL,
@@ -102,11 +102,13 @@ class TestRotating:
         await fails(whole.rotate("acme"))
         platform.answers |= dict.fromkeys(refusing, reply(b"", 401))
 
-        await fails(whole.rotate("acme"))
+        refused = await fails(whole.rotate("acme"))
 
         record = await whole.operations.partner("acme")
         assert record.partner.state is S.HALF_OPEN
         assert "Ask the partner to send a PUT" in record.note
+        assert "an earlier PUT of ours arrived" in refused.remedy
+        assert await failed_verb(whole) == "rotate"
         await whole.directory.refresh()
         assert await whole.opens(platform.tokens_given("POST")[0])
         assert await whole.opens(platform.tokens_given("PUT")[0])
@@ -149,7 +151,7 @@ class TestRotating:
         await whole.operations.suspend("acme")
         sent = len(platform.requests)
 
-        with pytest.raises(OperatorError, match="suspended") as refused:
+        with pytest.raises(OperatorError, match="can't rotate while the partner 'acme' is suspended") as refused:
             await whole.rotate("acme")
 
         assert "partner resume acme" in refused.value.remedy
@@ -247,6 +249,7 @@ class TestUnregistering:
         failed = await fails(gateway.unregister("acme"))
 
         assert "--force" in failed.remedy
+        assert await failed_verb(gateway) == "unregister"
         assert (await gateway.partner("acme")).outbound_token == OUTBOUND_TOKEN
         assert await gateway.opens(platform.tokens_given("POST")[0])
 

@@ -4,14 +4,15 @@ import json
 
 import pytest
 
+from gateway.ocpi.envelope import StatusCode
 from gateway.ocpi.errors import OperatorError
 from gateway.ocpi.flow import HandshakeError
 from gateway.ocpi.partner import CredentialsRole
 from gateway.ocpi.party import Party
-from gateway.ocpi.vocabulary import PartnerState
+from gateway.ocpi.vocabulary import PartnerState, TokenForm
 from gateway.store.claims import UnderWayError
 from tests.handshake.partners import registered
-from tests.handshake.rig import reply, token_of, unreachable
+from tests.handshake.rig import lost, reply, token_of, unreachable
 from tests.ocpi.dialogue import (
     CREDENTIALS_URL,
     DETAILS_URL,
@@ -109,6 +110,43 @@ class TestLooking:
         seen = await record(gateway)
         assert (seen.partner.state, seen.unreachable) == (S.HALF_OPEN, "")
 
+    async def test_a_front_that_refuses_our_token_at_its_first_page_was_reached_and_that_counts_as_a_refusal(
+        self, gateway, front
+    ):
+        await registered(gateway)
+        await look(gateway)
+        front.answers["GET", VERSIONS_URL] = reply(b"", 401)
+        for refusals in (1, 2):
+            with pytest.raises(HandshakeError):
+                await look(gateway)
+            assert (await gateway.partner("acme")).outbound_refusals == refusals
+        with pytest.raises(HandshakeError):
+            await look(gateway)
+
+        seen = await record(gateway)
+        assert (seen.partner.state, seen.unreachable) == (S.HALF_OPEN, "")
+
+    async def test_who_looks_is_told_by_an_error_that_our_token_is_refused(self, gateway, front):
+        await registered(gateway)
+        front.answers[GET_CREDENTIALS] = reply(b"", 401)
+        with pytest.raises(HandshakeError, match="refuses the token") as refused:
+            await look(gateway)
+
+        assert (refused.value.step, refused.value.http_status) == ("GET credentials", 401)
+        assert refused.value.status_code == StatusCode.UNABLE_TO_USE_CLIENT_API
+        assert "deleted or replaced" in refused.value.remedy
+
+    async def test_a_partner_that_is_being_unregistered_is_not_looked_at(self, gateway, front):
+        await registered(gateway)
+        front.answers["DELETE", CREDENTIALS_URL] = lost()
+        with pytest.raises(HandshakeError):
+            await gateway.unregister("acme")
+        sent = len(front.requests)
+
+        with pytest.raises(OperatorError, match="no registration whose front could be read"):
+            await look(gateway)
+        assert len(front.requests) == sent
+
     async def test_a_platform_that_gives_nobody_its_credentials_proves_nothing(self, gateway, front):
         await registered(gateway)
         front.answers[GET_CREDENTIALS] = reply(b"", 405)
@@ -183,6 +221,28 @@ class TestRefreshing:
         front.answers[GET_CREDENTIALS] = reply(envelope(credentials("whatever")))
         assert (await refresh(gateway)).partner.state is S.REGISTERED
         assert (await record(gateway)).note == ""
+
+    async def test_where_nothing_differs_nothing_is_taken_over(self, gateway, front):
+        await registered(gateway)
+        await refresh(gateway)
+
+        assert "endpoints taken over" not in await trail(gateway)
+
+    async def test_a_form_of_the_token_that_the_partner_now_wants_is_taken_over(self, gateway, front):
+        await registered(gateway)
+        usual = dict(front.answers)
+
+        def plain_only(answer):
+            async def answers(request):
+                return answer if request.headers["Authorization"].endswith(OUTBOUND_TOKEN) else reply(b"", 401)
+
+            return answers
+
+        for asked in (("GET", VERSIONS_URL), ("GET", DETAILS_URL), GET_CREDENTIALS):
+            front.answers[asked] = plain_only(usual[asked])
+
+        assert (await refresh(gateway)).partner.manners.token_form is TokenForm.PLAIN
+        assert "endpoints taken over" in await trail(gateway)
 
     async def test_without_a_registration_there_is_nothing_to_refresh(self, gateway):
         await gateway.operations.invite("acme")

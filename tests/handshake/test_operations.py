@@ -152,3 +152,109 @@ async def test_the_reason_of_a_failure_is_described(operations, gateway, platfor
         await gateway.register("acme", INVITATION_TOKEN)
 
     assert "HTTP 503" in describe(await operations.partner("acme"))["note"]
+
+
+async def test_everything_that_is_known_of_a_partner_is_described(operations, gateway, platform, clock):
+    await gateway.register("acme", INVITATION_TOKEN)
+    clock.move(minutes=1)
+    await operations.invite("acme", hosts=["emsp.example.com", "a.example"], roles=[(Party("DE", "ABC"), "EMSP")])
+    platform.answers["PUT", CREDENTIALS_URL] = reply(b"", 500)
+    with pytest.raises(HandshakeError):
+        await gateway.rotate("acme")
+    record = await operations.partner("acme")
+    shown = describe(record)
+
+    fingerprints = [token.pop("fingerprint") for token in shown["inbound_tokens"] + shown["outbound_tokens"]]
+    assert fingerprints == [token.fingerprint for token in record.inbound_tokens + record.outbound_tokens]
+    assert "HTTP 500" in shown.pop("note")
+    retry = shown.pop("retry")
+    assert "2026-01-02T03:20:05Z" <= retry <= "2026-01-02T03:23:50Z"
+    first, second = "2026-01-02T03:04:05Z", "2026-01-02T03:05:05Z"
+    credentials_endpoint = {"identifier": "credentials", "role": "RECEIVER", "url": CREDENTIALS_URL}
+    tokens_endpoint = {"identifier": "tokens", "role": "SENDER", "url": "https://emsp.example.com/ocpi/2.2.1/tokens"}
+    assert shown == {
+        "name": "acme",
+        "state": "REGISTERED",
+        "suspended": False,
+        "version": "2.2.1",
+        "versions_url": VERSIONS_URL,
+        "parties": ["DE-ABC"],
+        "roles": [{"role": "EMSP", "party": "DE-ABC", "name": "Example eMSP"}],
+        "endpoints": [credentials_endpoint, tokens_endpoint],
+        "token_form": "base64",
+        "versions_form": "base64",
+        "invited_parties": ["DE-ABC:EMSP"],
+        "invited_hosts": ["a.example", "emsp.example.com"],
+        "inbound_tokens": [
+            {"kind": "credentials", "state": "active", "created": first, "expires": None},
+            {"kind": "invitation", "state": "active", "created": second, "expires": "2026-01-09T03:05:05Z"},
+            {"kind": "credentials", "state": "pending", "created": second, "expires": "2026-01-03T03:05:05Z"},
+        ],
+        "outbound_tokens": [
+            {"kind": "credentials", "state": "active", "created": first, "proved": False, "refusals": 0}
+        ],
+        "leaving": False,
+        "failures": 1,
+        "checked": None,
+        "unreachable": "",
+        "drift": [],
+        "created": first,
+        "registered": first,
+    }
+
+
+async def test_what_a_look_at_its_front_found_is_described(operations, gateway, platform, clock):
+    await gateway.register("acme", INVITATION_TOKEN)
+    platform.answers["GET", VERSIONS_URL] = reply(b"", 503)
+    clock.move(minutes=1)
+    with pytest.raises(HandshakeError):
+        await gateway.inspector.look("acme", progress=gateway._show)
+    shown = describe(await operations.partner("acme"))
+
+    assert shown["checked"] == "2026-01-02T03:05:05Z"
+    assert "HTTP 503" in shown["unreachable"]
+
+
+async def test_an_invitation_for_any_role_names_the_party_alone(operations):
+    await operations.invite("acme", roles=[(Party("DE", "ABC"), None)])
+
+    assert describe(await operations.partner("acme"))["invited_parties"] == ["DE-ABC"]
+
+
+async def test_a_row_of_the_trail_is_a_document_with_its_detail(operations, gateway):
+    issued = await operations.invite("acme")
+    (row,) = await operations.audit("acme")
+
+    assert row.document() == {
+        "at": "2026-01-02T03:04:05Z",
+        "actor": "cli",
+        "partner": "acme",
+        "action": "invited",
+        "detail": {"token_a": gateway.vault.fingerprint(issued.invitation_token), "expires": "2026-01-09T03:04:05Z"},
+    }
+
+
+async def test_what_the_store_does_not_know_of_an_exported_trail_is_told_by_partner(operations, clock):
+    await operations.invite("acme")
+    clock.move(minutes=1)
+    await operations.invite("other")
+    known = [row.document() for row in await operations.audit(None)]
+    lost = [
+        known[0] | {"action": "revoked"},
+        known[0] | {"at": "2026-01-02T03:04:06Z"},
+        known[1] | {"partner": "gone"},
+        known[1] | {"at": "2026-01-02T03:05:04Z", "partner": "acme"},
+    ]
+
+    assert await operations.missing_since(known) == {}
+    assert await operations.missing_since([lost[0], known[0], *lost[1:], known[1]]) == {
+        "acme": [lost[0], lost[1], lost[3]],
+        "gone": [lost[2]],
+    }
+
+
+async def test_an_untouched_trail_is_found_whole(operations):
+    await operations.invite("acme")
+
+    verdict = await operations.verify_audit()
+    assert (verdict.rows, verdict.reason) == (1, "")

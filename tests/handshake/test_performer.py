@@ -93,3 +93,11 @@ async def test_a_cancellation_ends_it_where_it_stands():
     with pytest.raises(asyncio.CancelledError):
         await perform(flow(), fetch=fetch, save=no_save)
     assert went_on == []
+
+
+async def test_a_flow_that_was_only_to_read_saves_nothing():
+    def flow():
+        yield Unregistered()
+
+    with pytest.raises(InternalError, match="nothing was to be saved, but Unregistered was"):
+        await perform(flow(), fetch=no_fetch)

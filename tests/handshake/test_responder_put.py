@@ -2,11 +2,12 @@
 
 import pytest
 
+from gateway.ocpi.lifecycle import HalfOpened
 from gateway.ocpi.party import Party
 from gateway.ocpi.vocabulary import PartnerState
 from gateway.store.gatekeeper import Refusal, UnauthenticatedError
 from tests.handshake.partners import THEIR_NEXT, THEIRS, everything, invited, registered
-from tests.handshake.rig import codes, lost, reply, token_in
+from tests.handshake.rig import codes, lost, reply, said, token_in
 from tests.ocpi.dialogue import (
     DETAILS_URL,
     NEXT_OUTBOUND_TOKEN,
@@ -28,6 +29,40 @@ class TestPutFaults:
         assert (await gateway.partner("acme")).outbound_token == NEXT_OUTBOUND_TOKEN
         assert await gateway.opens(fresh)
         assert await gateway.books.states("acme") == ["grace", "active"]
+        assert gateway.outcomes[-1] == ("receiver", "renewed", "acme")
+        assert "credentials renewed by the partner" in [
+            row.action for row in await gateway.operations.audit("acme") if row.actor == "partner"
+        ]
+
+    @pytest.mark.parametrize("method", ["PUT", "DELETE"])
+    async def test_a_half_open_partner_may_renew_or_leave(self, gateway, method):
+        token = await registered(gateway)
+        await gateway.books.apply("acme", HalfOpened("why"))
+
+        assert codes(await gateway.presents(method, token, THEIR_NEXT)) == (200, 1000)
+
+        left = PartnerState.REGISTERED if method == "PUT" else PartnerState.UNREGISTERED
+        assert (await gateway.partner("acme")).state is left
+
+    async def test_a_half_open_partner_is_told_to_put_where_it_posts(self, gateway):
+        token = await registered(gateway)
+        await gateway.books.apply("acme", HalfOpened("why"))
+
+        http_status, status_code, message = said(await gateway.presents("POST", token, THEIRS))
+
+        assert (http_status, status_code) == (405, 2000)
+        assert "use PUT" in message
+
+    @pytest.mark.parametrize("method", ["PUT", "DELETE"])
+    async def test_a_registered_partner_renews_and_leaves_with_its_own_token_only(self, gateway, method):
+        token = await registered(gateway)
+        before = await everything(gateway)
+        answer = await gateway.presents(method, await invited(gateway), THEIR_NEXT)
+
+        assert codes(answer) == (405, 2000)
+        assert answer.headers["allow"] == "GET, POST"
+        assert [each[:4] for each in await everything(gateway)] == [each[:4] for each in before]
+        assert await gateway.opens(token)
 
     @pytest.mark.ways("error")
     async def test_ru2_a_call_back_refused_with_the_new_token_is_made_with_the_old_one(self, gateway, platform):

@@ -178,3 +178,22 @@ async def test_a_store_that_fails_is_told_once_and_a_later_call_makes_the_same_f
     clock.move(seconds=5)
     await noted.accepted()
     assert (await noted.partner()).outbound_proved
+
+
+async def test_what_was_noted_is_brought_to_memory(noted, gateway):
+    await registered(gateway)
+    await noted.accepted()
+    assert noted.refreshes == 1
+
+    await noted.accepted()
+    assert noted.refreshes == 1
+
+
+async def test_a_half_open_partner_that_accepts_the_token_after_all_is_registered_again(noted, gateway):
+    await gateway.register("acme", INVITATION_TOKEN)
+    await noted.refused()
+    assert (await noted.partner()).state is S.HALF_OPEN
+
+    await noted.accepted()
+
+    assert (await noted.partner()).state is S.REGISTERED

@@ -139,6 +139,20 @@ class TestRotation:
         assert caretaker.reminders == ["acme"]
         assert front.sent("PUT") == []
 
+    async def test_tokens_that_were_renewed_since_are_reminded_of_anew(self, gateway, front, clock):
+        await registered(gateway)
+        caretaker = Caretaker(gateway, mode=RotationMode.REMIND)
+        clock.move(days=40)
+        await caretaker.passes()
+        await gateway.rotate("acme")
+        await caretaker.passes()
+        assert caretaker.reminders == ["acme"]
+
+        clock.move(days=40)
+        await caretaker.passes()
+
+        assert caretaker.reminders == ["acme", "acme"]
+
     async def test_one_that_is_switched_off_is_left_alone(self, gateway, front, clock):
         await registered(gateway)
         caretaker = Caretaker(gateway, mode=RotationMode.OFF)
@@ -213,7 +227,7 @@ class TestResuming:
 
         await Caretaker(gateway).passes()
         assert await state(gateway) is S.REGISTERED
-        clock.move(minutes=20)
+        clock.moment = (await gateway.operations.partner("acme")).retry_at
         await Caretaker(gateway).passes()
         assert await state(gateway) is S.UNREGISTERED
 
@@ -279,3 +293,21 @@ class TestLooking:
         clock.move(minutes=17)
         await caretaker.passes()
         assert await state(gateway) is S.REGISTERED
+
+
+async def test_requests_go_on_while_many_partners_are_passed(gateway):
+    await gateway.operations.invite("acme")
+    caretaker = Caretaker(gateway)
+    caretaker.records = await gateway.operations.partners() * 401
+    turns = []
+
+    async def others():
+        while True:
+            turns.append(None)
+            await asyncio.sleep(0)
+
+    going_on = asyncio.ensure_future(others())
+    await caretaker.upkeep.look()
+    going_on.cancel()
+
+    assert len(turns) >= 3

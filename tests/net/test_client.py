@@ -1,5 +1,6 @@
 """The clients send what they are told, once, and nothing of their own."""
 
+import asyncio
 import ssl
 from ipaddress import ip_network
 
@@ -7,7 +8,7 @@ import aiohttp
 import pytest
 import trustme
 
-from gateway.net.address import AddressPolicy, AllowRule
+from gateway.net.address import AddressPolicy, AllowRule, HostRefusedError
 from gateway.net.client import Transmission, _switch_off_resends, backend_client, partner_client
 from gateway.net.failures import FAILURES
 from gateway.ocpi.errors import InternalError, OperatorError
@@ -87,6 +88,13 @@ async def test_only_the_given_headers_host_and_user_agent_are_sent(raw_server, b
     assert b"User-Agent: ocpi-gateway/" in raw.requests[0]
 
 
+async def test_a_body_goes_out_without_a_content_type_that_nobody_gave(raw_server, backend):
+    raw = await raw_server(answering(OK))
+    async with await backend.send("POST", f"{raw.url}/x", headers={}, data=b"{}"):
+        pass
+    assert b"content-type" not in raw.requests[0].lower()
+
+
 @pytest.mark.parametrize("path", ["/a/%2e%2e/b", "/a/../b", "/a//b", "/a%2Fb?x=%7e&y=a+b", "/;a?b#"])
 @pytest.mark.threat("T8")
 async def test_the_path_is_sent_exactly_as_written(raw_server, backend, path):
@@ -161,6 +169,17 @@ async def test_an_answer_with_an_overlong_header_fails(raw_server):
     raw = await raw_server(answering(b"HTTP/1.1 200 OK\r\nX-Long: " + b"a" * 3000 + b"\r\nContent-Length: 0\r\n\r\n"))
     async with backend_client(connect_seconds=2, answer_seconds=2, header_bytes=2000) as client:
         with pytest.raises(aiohttp.ClientError):
+            await client.send("GET", raw.url, headers={})
+
+
+async def test_an_answer_that_does_not_come_in_time_fails(raw_server):
+    async def never_answer(raw, reader, writer):
+        await raw.read_request(reader)
+        await reader.read()
+
+    raw = await raw_server(never_answer)
+    async with backend_client(connect_seconds=20, answer_seconds=0.05) as client, asyncio.timeout(10):
+        with pytest.raises(aiohttp.SocketTimeoutError):
             await client.send("GET", raw.url, headers={})
 
 
@@ -302,4 +321,22 @@ async def test_a_rule_for_one_partner_does_not_open_the_way_for_another(raw_serv
         assert raw.connections == 0
         with pytest.raises(aiohttp.ClientError):  # it got as far as the connection
             await client.send("GET", url, headers={}, partner="one")
+    assert raw.connections == 1
+
+
+async def test_a_rule_opens_an_address_to_the_host_names_that_it_names_only(raw_server):
+    async def close_at_once(raw, reader, writer):
+        pass
+
+    raw = await raw_server(close_at_once)
+    rule = AllowRule(ip_network("127.0.0.1/32"), hosts=frozenset({"known.example"}), ports=frozenset({raw.port}))
+    other = AllowRule(ip_network("127.0.0.2/32"), ports=frozenset({raw.port}))  # the port alone is open to every name
+    async with partner_client(
+        AddressPolicy(allow=[rule, other]), connect_seconds=2, answer_seconds=2, resolver=NamesLeadTo("127.0.0.1")
+    ) as client:
+        with pytest.raises(HostRefusedError):
+            await client.send("GET", f"https://other.example:{raw.port}/", headers={})
+        assert raw.connections == 0
+        with pytest.raises(aiohttp.ClientError):  # it got as far as the connection
+            await client.send("GET", f"https://known.example:{raw.port}/", headers={})
     assert raw.connections == 1

@@ -128,9 +128,10 @@ async def test_an_authority_of_one_partner_is_trusted_for_that_partner_only(file
 async def test_an_authority_of_one_partner_adds_to_those_of_all(files):
     every, own = trustme.CA(), trustme.CA()
     tls = {"one": PartnerTls(files.authority(own, "own.pem"))}
-    async with client_of(tls, ca_file=files.authority(every, "every.pem")) as client:
-        for authority in (every, own):
-            with tls_server(server_context(authority.issue_cert("partner.example"))) as server:
+    contexts = [server_context(authority.issue_cert("partner.example")) for authority in (every, own)]
+    with tls_server(contexts[0]) as first, tls_server(contexts[1]) as second:
+        async with client_of(tls, ca_file=files.authority(every, "every.pem")) as client:
+            for server in (first, second):
                 assert await ask(client, server, "one") == 200
 
 

@@ -1,9 +1,15 @@
 """The audit trail is tied together: whatever is done to it behind the gateway's back is found."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import text
 
-from gateway.store import audit
+from gateway.ocpi import lifecycle
+from gateway.ocpi.errors import Fault, PartnerError
+from gateway.store import audit, tables
+from gateway.store.audit import Ended
+from tests.store.books import FOUND, theirs
 
 TAMPERED = {
     "a changed action": "UPDATE audit SET action = 'resumed' WHERE id = 2",
@@ -83,3 +89,101 @@ async def test_a_change_that_is_not_committed_ties_nothing(trail):
         await trail.do(failing)
 
     assert await verdict(trail) == audit.Verdict(3, 0)
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        (
+            TAMPERED["a changed action"],
+            audit.Verdict(1, 0, 2, "this row was changed, or rows before it were changed, added or taken away"),
+        ),
+        (TAMPERED["the last row taken away"], audit.Verdict(2, 0, None, "rows were added or taken away at the end")),
+        (TAMPERED["all rows taken away"], audit.Verdict(0, 0, None, "3 rows were written, and 0 are there")),
+    ],
+)
+async def test_what_is_wrong_with_a_trail_is_told_with_the_place(trail, statement, expected):
+    await trail.store.write(lambda connection: connection.execute(text(statement)))
+
+    assert await verdict(trail) == expected
+
+
+class TestEndings:
+    """How handshakes of the command line ended, for the log and the metrics of a gateway beside it."""
+
+    async def ended(self, books, *, actor="cli", after=0):
+        return await books.store.read(lambda connection: audit.ended(connection, actor=actor, after=after))
+
+    async def newest(self, books):
+        return await books.store.read(audit.newest)
+
+    async def register(self, books):
+        await books.start("acme")
+        await books.apply("acme", lifecycle.Prepared(FOUND, "our-b"))
+        await books.apply("acme", lifecycle.Completed(theirs("token-c", "DE-ABC"), FOUND, "our-b"))
+
+    async def test_each_that_ended_is_told_in_order_and_what_only_began_is_not(self, books):
+        await self.register(books)
+        await books.apply("acme", lifecycle.Rotating("next"))
+        await books.apply("acme", lifecycle.Rotated(theirs("token-d", "DE-ABC"), FOUND, "next"))
+        await books.apply("acme", lifecycle.Leaving())
+        await books.apply("acme", lifecycle.Unregistered())
+
+        assert await self.ended(books) == [
+            Ended("acme", "register", "registered"),
+            Ended("acme", "rotate", "rotated"),
+            Ended("acme", "unregister", "unregistered"),
+        ]
+
+    async def test_one_that_failed_is_told_with_its_reason(self, books):
+        await books.invite("acme")
+        error = PartnerError("no TLS", remedy="Ask them")
+        await books.do(lambda ledger: ledger.refused(ledger.partner("acme"), error, verb="rotate"))
+
+        assert await self.ended(books) == [Ended("acme", "rotate", "failed", "no TLS", Fault.PARTNER, "Ask them")]
+
+    async def test_of_one_that_failed_for_no_known_reason_nothing_is_made_up(self, books):
+        await books.invite("acme")
+        await books.store.write(
+            lambda connection: connection.execute(text("UPDATE audit SET action = 'handshake failed', detail = '{}'"))
+        )
+
+        assert await self.ended(books) == [Ended("acme", "", "failed", "", Fault.GATEWAY, "")]
+
+    async def test_those_of_others_and_those_told_before_are_left_out(self, books):
+        assert await self.newest(books) == 0
+        await self.register(books)
+        told = await self.newest(books)
+        assert told == 3
+
+        assert await self.ended(books, after=told - 1) == [Ended("acme", "register", "registered")]
+        assert await self.ended(books, after=told) == []
+        assert await self.ended(books, actor="gateway") == []
+
+
+async def test_a_row_is_tied_by_the_same_text_in_every_version_of_this_program(books):
+    await books.invite("acme", "token-a")
+    (row,) = await books.rows(tables.audit)
+
+    fingerprint = books.vault.fingerprint("token-a")
+    detail = f'{{"expires":"2026-01-09T03:04:05Z","token_a":"{fingerprint}"}}'
+    written = f'["2026-01-02T03:04:05+00:00","cli","acme","invited",{detail}]'
+    assert row.chain == books.vault.chain(b"", written.encode())
+
+
+@pytest.mark.parametrize("microseconds", [0, 400_000, 999_999])
+async def test_a_row_is_found_by_its_second_its_partner_and_its_action(books, clock, microseconds):
+    clock.move(microseconds=microseconds)
+    at = clock().replace(microsecond=0)
+    await books.invite("acme")
+
+    async def is_there(at=at, partner="acme", action="invited"):
+        return await books.store.read(
+            lambda connection: audit.is_there(connection, at=at, partner=partner, action=action)
+        )
+
+    assert await is_there()
+    assert not await is_there(at=at - timedelta(seconds=1))
+    assert not await is_there(at=at + timedelta(seconds=1))
+    assert not await is_there(partner="other")
+    assert not await is_there(action="revoked")

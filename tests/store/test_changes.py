@@ -1,5 +1,6 @@
 """What each change of a registration does to the records."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -32,7 +33,8 @@ class TestInviting:
         assert record.partner.invitation == Invitation(((ABC, "EMSP"), (XYZ, None)), frozenset({"emsp.example.com"}))
         (token,) = record.inbound_tokens
         assert (token.kind, token.state, token.digest) == (TokenKind.INVITATION, ACTIVE, books.vault.digest("token-a"))
-        assert token.expires_at == clock() + timedelta(days=7)
+        assert token.fingerprint == books.vault.fingerprint("token-a")
+        assert (token.created_at, token.expires_at) == (clock(), clock() + timedelta(days=7))
         assert record.created_at == clock()
 
     async def test_inviting_again_ends_the_first_token_a(self, books):
@@ -90,7 +92,8 @@ class TestRegisteringAsReceiver:
         await books.accept("acme", "token-c")
         await books.do(lambda ledger: ledger.delivered(ledger.partner("acme")), actor="partner")
 
-        assert await books.state_of("token-a") == REVOKED
+        row = await books.row_of("token-a")
+        assert (row.state, row.revoked_by) == (REVOKED, "answered")
         assert await books.state_of("token-c") == PENDING
 
     async def test_delivery_spares_a_token_a_that_was_issued_meanwhile(self, books):
@@ -141,6 +144,30 @@ class TestRegisteringAsReceiver:
         with pytest.raises(OperatorError, match="is a party of the partner 'first'"):
             await books.invite("de-abc", "second-a")
 
+    async def test_roles_stay_in_their_order_and_a_party_may_have_several(self, books):
+        presented = ("DE-XYZ:EMSP", "DE-ABC:CPO", "DE-XYZ:HUB", "NL-ABC:NSP")
+        partner = (await books.register("acme", *presented)).partner
+
+        assert tuple(f"{role.party}:{role.role}" for role in partner.roles) == presented
+        assert set(partner.parties) == {ABC, XYZ, Party("NL", "ABC")}
+
+    async def test_parties_of_several_partners_are_refused_naming_each_owner(self, books):
+        await books.register("second", "DE-ABC")
+        await books.register("first", "DE-XYZ", "NL-ABC")
+        await books.invite("acme")
+
+        with pytest.raises(
+            PartyTakenError, match=r"^DE-ABC, DE-XYZ is .* another partner \(first, second\)"
+        ) as refused:
+            await books.accept("acme", "token-c", "token-b", "DE-XYZ", "DE-ABC", "FR-ABC", "FR-XYZ")
+        assert refused.value.taken == {XYZ: "first", ABC: "second"}
+
+    async def test_a_name_that_looks_like_a_party_is_free_where_nobody_has_that_party(self, books):
+        await books.register("first", "DE-ABC", "NL-XYZ")
+
+        for name in ("DE-XYZ", "nl-abc"):
+            assert (await books.invite(name, name)).partner.name == name
+
     async def test_the_same_party_id_in_another_country_is_another_party(self, books):
         await books.register("first", "DE-ABC")
 
@@ -189,6 +216,33 @@ class TestRegisteringAsSender:
         assert len(record.outbound_tokens) == 1
         assert record.partner.versions_url == "https://other.example.com/versions"
         assert record.partner.endpoints == ()
+
+    @pytest.mark.parametrize(
+        ("invitation_token", "versions_url", "state"),
+        [
+            ("their-a", VERSIONS_URL, PENDING),
+            ("their-a", f"{VERSIONS_URL}/", PENDING),
+            ("their-second-a", VERSIONS_URL, REVOKED),
+            ("their-a", "https://other.example.com/versions", REVOKED),
+        ],
+    )
+    async def test_token_b_is_kept_for_the_platform_and_token_a_that_it_was_made_for(
+        self, books, invitation_token, versions_url, state
+    ):
+        await self.start_and_prepare(books)
+        await books.start("acme", invitation_token, versions_url)
+
+        assert await books.state_of("our-b") == state
+
+    async def test_starting_with_another_platform_forgets_the_token_that_the_one_before_gave_us(self, books):
+        await books.register("acme", "DE-ABC", outbound_token="token-b")
+        await books.apply("acme", lifecycle.HalfOpened("why"))
+        assert (await books.start("acme", "their-a")).partner.outbound_token == "token-b"
+
+        record = await books.start("acme", "their-a", "https://other.example.com/versions")
+
+        assert record.partner.outbound_token is None
+        assert [token.kind for token in record.outbound_tokens] == [TokenKind.INVITATION]
 
     async def test_preparing_keeps_what_was_found_and_makes_token_b_work_for_a_day(self, books, clock):
         record = await self.start_and_prepare(books)
@@ -318,6 +372,57 @@ class TestRenewing:
         ]
 
 
+class TestCarryingOn:
+    async def test_a_registration_of_another_system_goes_on_with_its_tokens(self, books, clock):
+        await books.invite("acme", "token-a", roles=[(ABC, None)], hosts=["emsp.example.com"])
+        imported = lifecycle.Imported(theirs("token-b", "DE-ABC"), FOUND, "token-c", ("a remark",))
+        record = await books.apply("acme", imported)
+
+        assert (record.partner.state, record.partner.outbound_token) == (PartnerState.REGISTERED, "token-b")
+        assert (record.partner.parties, record.partner.endpoints) == ((ABC,), ENDPOINTS)
+        assert record.partner.invitation == Invitation()
+        assert (record.registered_at, record.note) == (clock(), "a remark")
+        assert await books.states("acme") == [ACTIVE]
+        assert await books.state_of("token-a") == REVOKED
+
+    async def test_one_that_takes_part_again_leaves_no_more(self, books):
+        await books.register("acme", "DE-ABC")
+        await books.invite("acme", "second-a")
+        assert (await books.apply("acme", lifecycle.Leaving())).partner.leaving
+
+        assert not (await books.accept("acme", "second-c")).partner.leaving
+
+    async def test_one_that_gives_up_leaving_leaves_no_more_and_its_failures_are_forgotten(self, books, clock):
+        await books.register("acme", "DE-ABC")
+        await books.apply("acme", lifecycle.Leaving())
+        await self.postponed(books, clock)
+        record = await books.apply("acme", lifecycle.Stayed())
+
+        assert (record.partner.leaving, record.failures, record.retry_at) == (False, 0, None)
+
+    async def test_an_answer_with_credentials_ends_the_count_of_failures(self, books, clock):
+        await books.register("acme", "DE-ABC")
+        await self.postponed(books, clock)
+        record = await books.apply("acme", lifecycle.Renewed(theirs("next-b", "DE-ABC"), FOUND, "next-c"))
+
+        assert (record.failures, record.retry_at) == (0, None)
+
+    async def postponed(self, books, clock):
+        await books.do(lambda ledger: ledger.postponed(ledger.partner("acme"), failures=2, retry_at=clock()))
+        record = await books.record("acme")
+        assert (record.failures, record.retry_at) == (2, clock())
+
+    async def test_what_is_taken_over_differs_no_more(self, books):
+        await books.register("acme", "DE-ABC")
+        await books.do(lambda ledger: ledger.looked(ledger.partner("acme"), unreachable="", drift=["+ cdrs"]))
+        assert (await books.record("acme")).drift == ("+ cdrs",)
+
+        found = replace(FOUND, version="2.2", endpoints=ENDPOINTS[:1])
+        record = await books.apply("acme", lifecycle.Refreshed(found))
+
+        assert (record.drift, record.partner.version, record.partner.endpoints) == ((), "2.2", ENDPOINTS[:1])
+
+
 class TestEnding:
     @pytest.mark.parametrize("change", [lifecycle.Unregistered(), lifecycle.Revoked()])
     async def test_ending_drops_both_tokens_and_frees_the_parties(self, books, change, clock):
@@ -331,6 +436,7 @@ class TestEnding:
         row = await books.row_of("token-c")
         assert (row.state, row.revoked_by, row.revoked_at) == (REVOKED, ACTIONS[type(change)], clock())
         assert await books.state_of("second-a") == REVOKED
+        assert (record.partner.versions_url, record.partner.leaving) == (None, False)
         assert (await books.register("other", "DE-ABC")).partner.parties == (ABC,)
 
     @pytest.mark.parametrize("change", [lifecycle.Unregistered(), lifecycle.Revoked()])
@@ -338,6 +444,17 @@ class TestEnding:
         await books.invite("acme", roles=[(ABC, None)], hosts=["emsp.example.com"])
 
         assert (await books.apply("acme", change)).partner.invitation == Invitation()
+
+    @pytest.mark.parametrize("change", [lifecycle.Unregistered(), lifecycle.Revoked()])
+    async def test_ending_forgets_what_was_found_out_about_its_front(self, books, change, clock):
+        await books.register("acme", "DE-ABC")
+        await books.apply("acme", lifecycle.Leaving())
+        await books.do(lambda ledger: ledger.looked(ledger.partner("acme"), unreachable="no", drift=["+ cdrs"]))
+        await books.do(lambda ledger: ledger.postponed(ledger.partner("acme"), failures=2, retry_at=clock()))
+        record = await books.apply("acme", change)
+
+        assert (record.checked_at, record.unreachable, record.drift) == (None, "", ())
+        assert (record.partner.leaving, record.failures, record.retry_at) == (False, 0, None)
 
     async def test_an_ended_partner_can_be_invited_again(self, books):
         await books.register("acme", "DE-ABC")

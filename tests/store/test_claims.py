@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from gateway.store.claims import UnderWayError
+from gateway.store.claims import Claims, FileLocks, UnderWayError
 from gateway.store.engine import Store, StoreUnavailableError
 
 HOLDER = """
@@ -79,6 +79,15 @@ async def test_a_store_that_is_closed_keeps_the_claims_of_others(address, store,
         assert not await is_free(other)
 
 
+@of_sqlite
+async def test_a_store_that_is_closed_gives_its_own_claims_back(address, other):
+    closing = Store(address)
+    async with closing.claim("acme"):
+        assert not await is_free(other)
+        await closing.close()
+        assert await is_free(other)
+
+
 @pytest.mark.ways("kill")
 async def test_rp1_store_stop_a_claim_ends_with_its_process(address, store):
     process = await asyncio.create_subprocess_exec(
@@ -107,3 +116,26 @@ async def test_a_disk_that_takes_no_file_is_told_as_such(address, database):
 async def test_its_file_is_for_this_user_alone(database, store):
     assert await is_free(store)
     assert stat.S_IMODE(database.with_name("gateway.db.claims").stat().st_mode) == 0o600
+
+
+async def test_a_lock_of_one_number_leaves_its_neighbours_free(tmp_path):
+    ours, theirs = (FileLocks(str(tmp_path / "claims")) for _ in range(2))
+    async with ours.holding(4) as held:
+        assert held
+        for number, free in [(3, True), (4, False), (5, True)]:
+            async with theirs.holding(number) as taken:
+                assert taken is free
+    async with theirs.holding(4) as taken:
+        assert taken
+    for locks in (ours, theirs):
+        locks.close()
+
+
+async def test_without_locks_between_processes_a_claim_holds_within_this_one():
+    claims = Claims(None)
+    async with claims.claim("acme"), claims.claim("other"):
+        with pytest.raises(UnderWayError):
+            async with claims.claim("ACME"):
+                pass
+    async with claims.claim("acme"):
+        pass

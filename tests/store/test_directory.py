@@ -152,7 +152,7 @@ async def test_refreshes_at_the_same_time_follow_one_another(books, directory, r
 async def test_store_restored_under_a_running_gateway_is_read_anew_and_who_changed_since_is_told(books, vault):
     told = []
     directory = Directory(books.store, vault, on_restored=told.append)
-    for name in ("one", "two"):
+    for name in ("one", "two", "last"):
         await books.invite(name, name)
     saved = await books.store.read(lambda c: c.execute(select(store_state.c.revision)).scalar_one())
     await books.invite("two", "again")
@@ -171,6 +171,6 @@ async def test_store_restored_under_a_running_gateway_is_read_anew_and_who_chang
     await directory.refresh()
 
     assert told == [["three", "two"]]
-    assert sorted(record.partner.name for record in directory.records()) == ["one", "two"]
+    assert sorted(record.partner.name for record in directory.records()) == ["last", "one", "two"]
     assert directory.named("three") is None
     assert directory.holder(vault.digest("three")) is None

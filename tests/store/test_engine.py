@@ -1,6 +1,9 @@
 """Transactions: whole or not at all, one writer at a time, and words for every way in which a database fails."""
 
 import asyncio
+import os
+import shutil
+import socket
 import sqlite3
 import stat
 import sys
@@ -8,9 +11,12 @@ from contextlib import closing
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from gateway.ocpi.errors import OperatorError
+from gateway.store import sqlite
 from gateway.store.engine import Store, StoreUnavailableError
+from tests import disk
 
 
 @pytest.fixture
@@ -240,3 +246,144 @@ async def test_a_write_that_only_waited_while_another_failed_does_not_hide_the_t
     assert isinstance(failed, StoreUnavailableError)
     assert waited == "done"
     assert store.trouble is failed
+
+
+FULL = "the disk is full. Free space where the database lies"
+BROKEN = "the disk reports an error. Check the disk and its mount where the database lies"
+READ_ONLY = "the database can't be written. Make the database file and its folder writable for this user"
+LOCKED = "the database is locked by another program. Find who holds it: only gateways may write to it"
+SLOW = "the database answers too slowly. Check the database server"
+LOST = "the connection to the database was lost. Check that the database server runs"
+AWAY = "the database server can't be reached. Check that it runs, and the address in `database`"
+NOBODY = "the database server refuses this user. Check user and password in `database`"
+NOTHING = "there is no such database or user. Make it, or check the address in `database`"
+SHUT = "the database can't be opened. Check that its folder exists and is writable for this user"
+DAMAGED = "the database is damaged. Restore it from a back-up"
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (sqlite3.OperationalError("database or disk is full"), FULL),
+        (OSError(28, "could not extend file: No space left on device; the disk is full"), FULL),
+        (sqlite3.OperationalError("disk I/O error"), BROKEN),
+        (sqlite3.OperationalError("attempt to write a readonly database"), READ_ONLY),
+        (OSError("cannot execute UPDATE in a read-only transaction"), READ_ONLY),
+        (OSError("permission denied for table partner"), READ_ONLY),
+        (OSError("canceling statement due to lock timeout"), LOCKED),
+        (sqlite3.OperationalError("database is locked"), LOCKED),
+        (OSError("canceling statement due to statement timeout"), SLOW),
+        (OSError("connection was closed in the middle of operation"), LOST),
+        (OSError("could not translate host name; no connection"), AWAY),
+        (ConnectionRefusedError(111, "Connection refused"), AWAY),
+        (TimeoutError(), AWAY),
+        (socket.gaierror(-2, "Name or service not known"), AWAY),
+        (OSError('password authentication failed for user "gateway"'), NOBODY),
+        (OSError('database "gateway" does not exist'), NOTHING),
+        (sqlite3.OperationalError("unable to open database file"), SHUT),
+        (sqlite3.DatabaseError("file is not a database"), "the file is not a database, or damaged. Restore it from a"),
+        (sqlite3.DatabaseError("database disk image is malformed"), DAMAGED),
+        (OSError("odd"), "the database failed (OSError). See the log for its cause"),
+    ],
+)
+async def test_what_a_driver_says_is_told_in_words_for_the_person_on_call(counting, error, told):
+    def fail(_connection):
+        if isinstance(error, sqlite3.Error):
+            raise DBAPIError("statement", None, error)
+        raise error
+
+    with pytest.raises(StoreUnavailableError) as failed:
+        await counting.write(fail)
+    assert str(failed.value).startswith(told)
+    assert failed.value.__cause__ is not None
+
+
+async def test_a_write_that_works_again_ends_the_trouble(counting):
+    def fail(_connection):
+        raise OSError("disk i/o error")
+
+    with pytest.raises(StoreUnavailableError) as failed:
+        await counting.write(fail)
+    assert counting.trouble is failed.value
+
+    await counting.write(add(1))
+    assert counting.trouble is None
+
+
+async def test_a_writer_does_not_wait_for_its_turn_longer_than_for_another_process(tmp_path):
+    opened = Store(f"sqlite:///{tmp_path}/numbers.db", busy_seconds=0.05)
+    async with opened._turn:
+        with pytest.raises(StoreUnavailableError, match=r"takes nothing in time. See what else writes to it"):
+            await opened.write(lambda _: "done")
+
+    assert await opened.write(lambda _: "done") == "done"
+    await opened.close()
+
+
+async def test_the_disk_of_a_database_that_can_be_written_is_found_well(counting):
+    counting.check_disk()
+
+
+async def test_a_disk_that_went_away_is_told_when_it_is_looked_at(tmp_path):
+    opened = Store(f"sqlite:///{tmp_path}/data/gateway.db")
+    await opened.close()
+    shutil.rmtree(tmp_path / "data")
+
+    with pytest.raises(StoreUnavailableError, match="the database failed"):
+        opened.check_disk()
+
+
+async def test_a_disk_that_can_only_be_read_is_told_when_it_is_looked_at():
+    with disk.open_folder() as folder:
+        opened = Store(f"sqlite:///{folder}/gateway.db")
+        with disk.read_only(folder / "gateway.db"), pytest.raises(StoreUnavailableError, match="can't be written"):
+            opened.check_disk()
+        await opened.close()
+
+
+async def test_a_disk_without_room_for_a_handshake_is_told_when_it_is_looked_at(counting, monkeypatch):
+    monkeypatch.setattr(sqlite, "free_bytes", lambda _path: 2**18 - 1)
+    with pytest.raises(StoreUnavailableError, match=r"the disk is full. Free space"):
+        counting.check_disk()
+
+    monkeypatch.setattr(sqlite, "free_bytes", lambda _path: 2**18)
+    counting.check_disk()
+
+
+async def test_how_much_room_there_is_is_what_the_system_says_of_the_folder(counting, tmp_path):
+    free = shutil.disk_usage(tmp_path).free
+
+    assert sqlite.free_bytes(f"{tmp_path}/numbers.db") == pytest.approx(free, rel=0.2)
+
+
+async def test_nobody_is_listened_to_on_sqlite(counting):
+    assert await counting.listen(pytest.fail) is None
+
+
+@pytest.mark.parametrize(
+    ("file_mode", "folder_mode", "writable"), [(0o666, 0o777, True), (0o444, 0o777, False), (0o666, 0o555, False)]
+)
+def test_a_database_can_be_written_where_its_file_and_its_folder_can(file_mode, folder_mode, writable):
+    user = os.geteuid()
+    with disk.open_folder() as folder:
+        path = folder / "gateway.db"
+        path.touch()
+        path.chmod(file_mode)
+        folder.chmod(folder_mode)
+        if user == 0:
+            os.seteuid(disk.NOBODY)
+        try:
+            assert sqlite.can_write(str(path)) is writable
+        finally:
+            os.seteuid(user)
+            folder.chmod(0o777)
+
+
+@pytest.mark.threat("T5")
+async def test_a_write_ahead_log_that_somebody_switched_on_is_switched_off(tmp_path):
+    with closing(sqlite3.connect(tmp_path / "gateway.db")) as other:
+        assert other.execute("PRAGMA journal_mode=WAL").fetchone() == ("wal",)
+    opened = Store(f"sqlite:///{tmp_path}/gateway.db")
+
+    assert await opened.read(lambda c: c.exec_driver_sql("PRAGMA journal_mode").scalar()) == "delete"
+    await opened.close()

@@ -85,6 +85,19 @@ async def test_who_may_not_make_it_look_is_judged_by_what_is_in_memory(books, ke
     assert refused.value.refusal is Refusal.NOT_ADMITTED
 
 
+async def test_who_may_not_make_it_look_is_refused_although_another_process_has_allowed_it_since(
+    books, keeper, directory
+):
+    await books.register("acme", "DE-ABC", inbound_token="token-c")
+    await books.do(lambda ledger: ledger.suspend(ledger.partner("acme"), suspended=True))
+    await directory.refresh()
+    await books.do(lambda ledger: ledger.suspend(ledger.partner("acme"), suspended=False))
+
+    with pytest.raises(UnauthenticatedError) as refused:
+        await keeper.admit(header("token-c"), FUNCTIONAL, may_look=lambda: False)
+    assert refused.value.refusal is Refusal.SUSPENDED
+
+
 async def test_a_hex_token_that_is_also_base64_is_known(books, keeper):
     await books.register("acme", "DE-ABC", inbound_token="deadbeefdeadbeef")
 
@@ -226,6 +239,15 @@ class TestBudget:
         assert [outcome.refusal for outcome in outcomes[:20]] == [Refusal.UNKNOWN] * 20
         assert (outcomes[20].refusal, outcomes[20].partner) == (Refusal.REVOKED, "left")
         assert outcomes[21][0].partner.name == "acme"
+
+    async def test_requests_that_shared_a_look_leave_the_others_in_the_budget(self, books, keeper_with):
+        keeper = keeper_with(looks_per_second=3)  # one for the first, one for all that came meanwhile
+        await asyncio.gather(
+            *(keeper.admit(header(f"noise-{number}"), DISCOVERY) for number in range(3)), return_exceptions=True
+        )
+        await books.invite("acme", "token-a")
+
+        assert (await keeper.admit(header("token-a"), DISCOVERY))[0].partner.name == "acme"
 
     async def test_a_flood_does_not_lock_out_a_good_token(self, books, keeper_with, directory):
         await books.register("acme", "DE-ABC", inbound_token="token-c")

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from gateway.ocpi.errors import OperatorError
 from gateway.ocpi.vocabulary import TokenKind, TokenState
 from gateway.store import inbound, tables
 from gateway.store.inbound import TokenEndedError, pending_token
@@ -56,6 +57,10 @@ class Tokens:
         return inbound.prove(
             self.connection, self.row(token).id, partner_id=self.partner_id, now=self.clock(), grace=GRACE_TIME
         )
+
+    def take_over(self, token):
+        inbound.add_live(self.connection, self.vault, partner_id=self.partner_id, token=token, now=self.clock())
+        return token
 
     def confirm(self, token):
         inbound.confirm(self.connection, self.vault, token)
@@ -152,6 +157,63 @@ async def test_a_retry_adds_nothing(with_tokens):
         return tokens.states()
 
     assert await with_tokens(work) == [PENDING]
+
+
+async def test_a_token_that_a_retry_sends_again_is_as_if_made_now(with_tokens, clock):
+    def work(tokens):
+        token = tokens.add(provable=False, days=1)
+        clock.move(hours=11)
+        between = tokens.add()
+        clock.move(hours=1)
+        tokens.add(provable=False, days=1, token=token)
+        row = tokens.row(token)
+        tokens.prove(between)
+        return row.created_at, row.expires_at, tokens.state(token)
+
+    expected = clock() + timedelta(hours=12)
+    assert await with_tokens(work) == (expected, expected + timedelta(days=1), PENDING)
+
+
+@pytest.mark.parametrize("step", ["confirm", "prove"])
+async def test_a_token_that_was_confirmed_or_proved_stays_as_it_is_when_it_is_sent_again(with_tokens, clock, step):
+    def work(tokens):
+        token = tokens.add(provable=False, days=1)
+        getattr(tokens, step)(token)
+        before = tokens.row(token)
+        clock.move(hours=1)
+        tokens.add(provable=False, days=1, token=token)
+        return before, tokens.row(token)
+
+    before, after = await with_tokens(work)
+
+    assert after == before
+
+
+async def test_a_token_that_the_partner_uses_already_is_active_at_once_and_the_only_one(with_tokens, clock):
+    def work(tokens):
+        former = [tokens.invite(), tokens.add(), tokens.add(provable=False, days=1)]
+        tokens.prove(former[1])
+        row = tokens.row(tokens.take_over("in-use"))
+        ended = [tokens.row(token) for token in former]
+        return row, [(each.state, each.revoked_by, each.revoked_at) for each in ended]
+
+    row, ended = await with_tokens(work)
+
+    assert (row.kind, row.state, row.provable, row.expires_at) == (TokenKind.CREDENTIALS, ACTIVE, True, None)
+    assert (row.sealed, row.seal_key, row.created_at) == (None, None, clock())
+    assert ended == [(REVOKED, "replaced", clock())] * 3
+
+
+async def test_a_token_that_is_or_was_known_here_is_not_taken_over(with_tokens):
+    def work(tokens):
+        dead, living = tokens.add(), tokens.add()
+        tokens.prove(living)
+        for token in (dead, living):
+            with pytest.raises(OperatorError, match="known here already"):
+                tokens.take_over(token)
+        return tokens.states()
+
+    assert await with_tokens(work) == [REVOKED, ACTIVE]
 
 
 async def test_the_text_of_a_token_is_kept_until_its_first_use_only(with_tokens):

@@ -81,3 +81,12 @@ async def test_a_secret_that_does_not_open_stops_it_and_nothing_is_changed(life)
         await rotated(life, NEW_KEY, OPERATOR_KEY)
 
     assert (await (await reopened(life, OPERATOR_KEY)).record("acme")).partner.outbound_token == "their-token"
+
+
+async def test_an_inner_key_that_is_made_later_is_encrypted_with_the_key_in_use(life):
+    lacking = tables.data_key.delete().where(tables.data_key.c.purpose == "audit")
+    await life.store.write(lambda connection: connection.execute(lacking))
+
+    await reopened(life, NEW_KEY, OPERATOR_KEY)
+
+    assert {row.seal_key for row in await life.rows(tables.data_key)} == {Keyring([OPERATOR_KEY]).preferred}

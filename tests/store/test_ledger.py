@@ -86,7 +86,7 @@ class TestTheTrail:
 
     async def test_a_row_names_parties_and_fingerprints_and_no_token(self, books, clock):
         await books.invite("acme", "the-token-a")
-        await books.accept("acme", "the-token-c", "the-token-b")
+        record = await books.accept("acme", "the-token-c", "the-token-b")
         row = (await books.rows(tables.audit))[-1]
 
         assert row.detail == {
@@ -94,7 +94,7 @@ class TestTheTrail:
             "outbound_token": books.vault.fingerprint("the-token-b"),
             "parties": ["DE-ABC:EMSP"],
         }
-        assert (row.at, row.partner) == (clock(), "acme")
+        assert (row.at, row.partner, row.partner_id) == (clock(), "acme", record.partner.id)
 
     async def test_why_a_handshake_failed_is_kept_for_the_operator(self, books):
         await books.invite("acme")
@@ -123,6 +123,41 @@ class TestConcurrency:
         assert await books.record("acme") == before
         assert await books.audit() == trail
         assert await books.state_of("other-c") is None
+
+    @pytest.mark.parametrize(
+        "meanwhile",
+        [
+            lambda ledger: ledger.looked(ledger.partner("acme"), unreachable="no", drift=["+ cdrs"]),
+            lambda ledger: ledger.outbound_accepted(ledger.partner("acme"), "acme-b"),
+            lambda ledger: ledger.outbound_refused(ledger.partner("acme"), "acme-b"),
+            lambda ledger: ledger.delivered(ledger.partner("acme")),
+            lambda ledger: ledger.postponed(ledger.partner("acme"), failures=1, retry_at=ledger._now),
+        ],
+    )
+    async def test_what_was_only_noted_meanwhile_hinders_nobody(self, books, meanwhile):
+        before = await books.register("acme", "DE-ABC")
+        await books.do(meanwhile)
+        await books.do(lambda ledger: ledger.apply(before, lifecycle.Rotating("next")))
+
+        assert await books.states("acme") == ["active", "pending"]
+
+    @pytest.mark.parametrize(
+        "meanwhile",
+        [
+            lambda ledger: ledger.suspend(ledger.partner("acme"), suspended=True),
+            lambda ledger: ledger.apply(ledger.partner("acme"), lifecycle.Rotating("another")),
+            lambda ledger: ledger.apply(
+                ledger.partner("acme"), lifecycle.Renewed(theirs("next-b", "DE-ABC"), FOUND, "next-c")
+            ),
+        ],
+    )
+    async def test_what_was_changed_meanwhile_hinders_the_next_change(self, books, meanwhile):
+        before = await books.register("acme", "DE-ABC")
+        await books.do(meanwhile)
+
+        with pytest.raises(ConcurrentChangeError):
+            await books.do(lambda ledger: ledger.apply(before, lifecycle.Rotating("next")))
+        assert await books.state_of("next") is None
 
     async def test_a_change_that_is_not_possible_in_the_state_writes_nothing(self, books):
         await books.invite("acme")
@@ -213,6 +248,21 @@ class TestReading:
         records = await books.store.read(lambda connection: read_changed(connection, books.vault))
 
         assert [record.partner.name for record in records] == [f"partner-{number:03}" for number in range(510)]
+
+    async def test_since_when_and_how_well_our_token_for_a_partner_works_is_read(self, books, clock):
+        partner = (await books.start("acme", "their-a")).partner
+        assert (partner.outbound_since, partner.outbound_proved, partner.outbound_refusals) == (None, True, 0)
+
+        since = clock()
+        await books.apply("acme", lifecycle.Prepared(FOUND, "our-b"))
+        await books.apply("acme", lifecycle.Completed(theirs("token-c", "DE-ABC"), FOUND, "our-b"))
+        await books.do(lambda ledger: ledger.outbound_refused(ledger.partner("acme"), "token-c"))
+        await books.apply("acme", lifecycle.HalfOpened("why"))
+        clock.move(days=1)
+        partner = (await books.start("acme", "their-second-a")).partner  # beside the one that we had
+
+        assert (partner.outbound_since, partner.outbound_proved, partner.outbound_refusals) == (since, False, 1)
+        assert partner.outbound_token == "token-c"
 
     async def test_names_are_found_without_letter_case(self, books):
         await books.invite("Acme")

@@ -7,7 +7,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 
 import gateway.store.migrate
 from gateway.ocpi.errors import OperatorError
@@ -30,6 +30,31 @@ async def test_a_fresh_database_is_exactly_what_the_tables_say(fresh):
         return compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata)
 
     assert await fresh.read(differences) == []
+
+
+def schema(connection):
+    """Each table with its columns, keys and indexes."""
+    inspector = inspect(connection)
+    return {
+        name: {
+            "columns": sorted((row[1:] for row in connection.execute(text(f"PRAGMA table_info({name})"))), key=str),
+            "foreign": sorted(inspector.get_foreign_keys(name), key=str),
+            "unique": sorted(inspector.get_unique_constraints(name), key=str),
+            "indexes": sorted(inspector.get_indexes(name), key=str),
+        }
+        for name in inspector.get_table_names()
+        if name != "alembic_version"
+    }
+
+
+async def test_defaults_and_keys_are_those_of_the_tables_too(fresh, tmp_path):
+    """What Alembic doesn't compare."""
+    await fresh.write(migrate)
+    made = Store(f"sqlite:///{tmp_path}/made.db")
+    await made.write(metadata.create_all)
+
+    assert await fresh.read(schema) == await made.read(schema)
+    await made.close()
 
 
 async def test_migrating_again_changes_nothing(fresh, tmp_path):

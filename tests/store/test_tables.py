@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from sqlalchemy.dialects import postgresql, sqlite
 
-from gateway.store.tables import UtcDateTime
+from gateway.store.tables import UtcDateTime, read_json
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 BERLIN = NOON.astimezone(timezone(timedelta(hours=1)))
@@ -35,3 +35,14 @@ def test_nothing_stays_nothing(dialect):
 def test_a_moment_of_nowhere_is_refused():
     with pytest.raises(ValueError, match="without a time zone"):
         UtcDateTime().process_bind_param(NOON.replace(tzinfo=None), sqlite.dialect())
+
+
+@pytest.mark.parametrize(("written", "value"), [("[]", []), ("[1]", [1]), ("{}", {}), ("null", None)])
+def test_a_value_is_read_as_it_was_written(written, value):
+    assert read_json(written) == value
+
+
+def test_an_empty_list_is_everybodys_own():
+    read_json("[]").append(1)
+
+    assert read_json("[]") == []

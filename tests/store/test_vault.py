@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.ocpi.errors import OperatorError
 from gateway.ocpi.tokens import is_ours
 from gateway.store.vault import Keyring, Sealed, Vault, WrongKeyError, make_key
 
@@ -61,6 +62,35 @@ class TestKeyring:
         assert both.unseal(old, binding="row") == b"old"
         assert Keyring([OTHER]).unseal(both.seal(b"new", binding="row"), binding="row") == b"new"
 
+    def test_a_key_that_is_not_known_is_looked_for_anew(self):
+        sealed = Keyring([OTHER]).seal(b"token", binding="row")
+        running = Keyring([ONE], reload=lambda: [OTHER, ONE])
+
+        assert running.unseal(sealed, binding="row") == b"token"
+        assert running.preferred == sealed.key_id
+
+    def test_a_key_that_is_known_is_not_looked_for(self):
+        running = Keyring([ONE], reload=lambda: [OTHER])
+
+        assert running.holds(running.preferred)
+        assert running.preferred == Keyring([ONE]).preferred
+
+    def test_while_the_keys_can_not_be_read_anew_those_that_are_known_go_on(self):
+        def fails():
+            raise OperatorError("gone")
+
+        running = Keyring([ONE], reload=fails)
+
+        assert not running.holds(Keyring([OTHER]).preferred)
+        assert running.unseal(running.seal(b"token", binding="row"), binding="row") == b"token"
+
+    @pytest.mark.parametrize("blob", [b"", b"abc", b"x" * 12, b"x" * 20])
+    def test_what_is_too_short_to_be_a_secret_does_not_open(self, blob):
+        keyring = Keyring([ONE])
+
+        with pytest.raises(WrongKeyError, match="does not decrypt"):
+            keyring.unseal(Sealed(keyring.preferred, blob), binding="row")
+
     def test_no_key_shows(self):
         shown = f"{Keyring([ONE])!r} {VAULT!r} {Sealed('id', b'ciphertext')!r}"
 
@@ -92,7 +122,27 @@ class TestDigests:
         assert all(map(is_ours, made))
 
 
+class TestChains:
+    def test_a_tie_depends_on_every_part_and_where_it_ends(self):
+        ties = [VAULT.chain(*parts) for parts in ([b"ab", b"c"], [b"a", b"bc"], [b"abc"], [b"c", b"ab"], [])]
+
+        assert len(set(ties)) == 5
+        assert VAULT.chain(b"ab", b"c") == ties[0]
+
+    def test_a_tie_is_made_with_the_key_for_it(self):
+        assert VAULT.chain(b"a") != Vault(VAULT.keyring, digest_key=ONE, link_key=ONE, audit_key=OTHER).chain(b"a")
+
+
 class TestLinks:
+    def test_no_two_links_share_their_nonce_wherever_the_binding_ends(self):
+        """AES-GCM gives both plaintexts away where a nonce is used twice."""
+        nonces = {
+            base64.urlsafe_b64decode(VAULT.seal_link(target, binding=binding) + "==")[:12]
+            for binding, target in [("a", "bc"), ("ab", "c"), ("abc", ""), ("", "abc")]
+        }
+
+        assert len(nonces) == 4
+
     @given(TEXT, TEXT)
     def test_a_sealed_link_is_always_the_same_and_opens_for_its_binding_only(self, target, binding):
         sealed = VAULT.seal_link(target, binding=binding)
