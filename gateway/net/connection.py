@@ -188,13 +188,15 @@ class Connection(asyncio.Protocol):
             return False
         raw, self._buffer = data[: end + 2], data[end + 4 :]
         try:
-            if end > self.server.head_bytes:
-                raise MalformedError("the headers are too long together", http_status=_HEADERS_TOO_LARGE)
             head = read_request(raw, self.server.bounds)
-            if head.method not in _METHODS:
-                raise MalformedError("OCPI has no such method", http_status=_METHOD_NOT_ALLOWED)
         except MalformedError as error:
             self._refuse(error, raw)
+            return False
+        if end > self.server.head_bytes:
+            self._refuse(MalformedError("the headers are too long together", http_status=_HEADERS_TOO_LARGE), raw)
+            return False
+        if head.method not in _METHODS:
+            self._refuse(MalformedError("OCPI has no such method", http_status=_METHOD_NOT_ALLOWED), raw)
             return False
         self._alarm.off()
         request = self._request = Request(self, head)

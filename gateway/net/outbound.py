@@ -184,16 +184,14 @@ class Outbound(asyncio.Protocol):
             data = data.lstrip(b"\r\n")  # before a first line, as senders of HTTP/1.0 liked it
             end = data.find(END)
             if end < 0:
-                if len(data) > self._bounds.field * _HEADERS:
-                    raise MalformedError("the head of the answer is too long")
-                self._buffer = data
+                self._wait_for_head(data)
                 return
             head = read_answer(data[: end + 2], self._bounds, method=self._method)
             data = data[end + 4 :]
-            if head.http_status == _SWITCHING:
-                raise MalformedError("the answer switches to another protocol")
             if not head.is_interim:
                 break
+            if head.http_status == _SWITCHING:
+                raise MalformedError("the answer switches to another protocol")
         self._buffer = b""
         self._head, self._left = head, head.length
         self.usable = head.lives
@@ -209,6 +207,11 @@ class Outbound(asyncio.Protocol):
                 self._end()
             elif data:
                 self._read_body(data)
+
+    def _wait_for_head(self, data: bytes) -> None:
+        if len(data) > self._bounds.field * _HEADERS:
+            raise MalformedError("the head of the answer is too long")
+        self._buffer = data
 
     def _read_body(self, data: bytes) -> None:
         taker = self._taker

@@ -165,8 +165,7 @@ class Pool:
             self._sweeper.cancel()
         for connection in tuple(self._open):
             connection.close()
-        while self._open:
-            await asyncio.sleep(0)
+        await asyncio.sleep(0)  # the transports tell of it
 
     async def _opened(self, destination: Destination) -> Outbound:
         try:

@@ -301,7 +301,7 @@ class Request:
             self.on_refused(self, refusal)
 
     def spawn(self, handling: Coroutine[Any, Any, Response | None]) -> None:
-        """Let a coroutine handle it, which ends with the connection; what it gives is the answer, unless it gave one."""
+        """Let a coroutine handle it, which ends with the connection; it gives the answer, unless it wrote one."""
         self.task = self._connection.server.start(self, handling)
 
     # --- for the connection

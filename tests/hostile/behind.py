@@ -100,7 +100,8 @@ _HAPROXY = (
      "R9-line-with-tab-before-the-*")),
     # The gateway refuses the first; the front knows where it ends.
     (_then_second(400), ("R2-encoding-chunked,", "R2-encoding-Chunked", "R2-encoding-CHUNKED", "R3-length-05",
-     "R3-length-005", "R5-trailer-length", "R5-trailer-host", "R5-trailer-of-9-KiB", "R5-trailer-with-a-blank-before-the-colon", "R5-trailer-with-NUL",
+     "R3-length-005", "R5-trailer-length", "R5-trailer-host", "R5-trailer-of-9-KiB",
+     "R5-trailer-with-a-blank-before-the-colon", "R5-trailer-with-NUL",
      "R10-CONNECT", "R13-behind-one-with-a-bad-host")),
     (exactly(400, 405), ("R3-length-00", "R3-length-18446744073709551616", "R3-length-underscore-for-hyphen")),
     (exactly(400, 400), ("R2-encoding-underscore-for-hyphen",)),
