@@ -31,6 +31,7 @@ from gateway.ocpi.paths import (
     FunctionalPath,
     VersionsPath,
     check_path,
+    read_functional_path,
     read_public_path,
 )
 from gateway.ocpi.refusal import RefusedError
@@ -93,6 +94,9 @@ class PublicFront:
         """
         self._limits.came_from(call.source)
         target = request.target
+        functional = read_functional_path(target)
+        if functional is not None:
+            return self._functional(request, call, functional)
         try:
             check_path(target)
         except ValueError as error:

@@ -6,6 +6,7 @@ from structlog.typing import FilteringBoundLogger
 
 from gateway.observe.call import Call, Direction
 from gateway.observe.events import Event
+from gateway.observe.logs import write_request
 from gateway.observe.metrics import Metrics
 from gateway.ocpi.errors import Fault
 
@@ -40,6 +41,8 @@ class CallLog:
         """Log and count a request; exactly once for each that was started."""
         call.total_seconds = self.monotonic() - call.started
         self._metrics.request_finished(call)
+        if call.fault is None and not call.reason and write_request(call):
+            return
         log = self._logger.info
         if call.fault is Fault.GATEWAY:
             log = self._logger.error

@@ -15,12 +15,16 @@ from typing import Any, Final, TextIO
 import structlog
 from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
+from gateway.observe.call import Call
 from gateway.observe.events import Event
+from gateway.observe.lines import Output, RequestLines
 from gateway.observe.redaction import redact, redact_text
 
 _LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _MAX_FRAMES: Final = 12
+#: What writes the lines of requests, where it may.
+_fast: Final[list[RequestLines]] = []
 _MAX_CAUSES: Final = 5
 
 
@@ -32,7 +36,7 @@ def configure(*, level: str, form: str, stream: TextIO | None = None) -> None:
         form: `json`, `console`, or `auto`: console on a terminal, JSON elsewhere.
         stream: standard output unless given.
     """
-    target = sys.stdout if stream is None else stream
+    target = Output(sys.stdout if stream is None else stream)
     console = form == "console" or (form == "auto" and target.isatty())
     pipeline: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -45,10 +49,11 @@ def configure(*, level: str, form: str, stream: TextIO | None = None) -> None:
     structlog.configure(
         processors=pipeline + render,
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.WriteLoggerFactory(target),
+        logger_factory=structlog.WriteLoggerFactory(target),  # type: ignore[arg-type]
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(target)
+    _fast[:] = [] if console or _LEVELS[level] > logging.INFO else [RequestLines(target)]
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[_as_library_event, *pipeline],
@@ -59,6 +64,11 @@ def configure(*, level: str, form: str, stream: TextIO | None = None) -> None:
     logging.captureWarnings(capture=True)
     for chatty in ("alembic", "sqlalchemy", "asyncio"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def write_request(call: Call) -> bool:
+    """Write the line of a request that nothing was wrong with; False where it has to be logged as any other event."""
+    return bool(_fast) and _fast[0].write(call)
 
 
 def describe_exception(error: BaseException) -> str:
@@ -119,5 +129,5 @@ def _escape(value: Any) -> Any:
     return value if isinstance(value, int | float | None) else _escape(json.dumps(value))
 
 
-def _console(stream: TextIO) -> Callable[[WrappedLogger, str, EventDict], str]:
+def _console(stream: Output) -> Callable[[WrappedLogger, str, EventDict], str]:
     return structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_event_to=24)

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
@@ -19,12 +19,12 @@ from prometheus_client.registry import Collector
 from gateway import __version__
 from gateway.observe.board import Summed
 from gateway.observe.call import Call
+from gateway.observe.traffic import Traffic
 from gateway.ocpi.timestamps import Clock
 from gateway.ocpi.vocabulary import METHODS, STANDARD_MODULES, PartnerState
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 OTHER: Final = "other"
-_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _CODE_CLASSES: Final = {1: "1xx", 2: "2xx", 3: "3xx", 4: "4xx", 5: "5xx"}
 
 
@@ -101,6 +101,17 @@ TABLE: Final = (
 #: Metrics that are made of the partner table.
 _OF_PARTNERS: Final = frozenset({"ocpi_gateway_partner_state", "ocpi_gateway_token_age_seconds"})
 
+#: Metrics that are counted in plain numbers, because that is done for every request.
+_OF_TRAFFIC: Final = frozenset(
+    {
+        "ocpi_gateway_requests_total",
+        "ocpi_gateway_request_duration_seconds",
+        "ocpi_gateway_upstream_duration_seconds",
+        "ocpi_gateway_ocpi_status_total",
+        "ocpi_gateway_requests_in_flight",
+    }
+)
+
 #: Metrics whose values add up over several workers, as Prometheus' client names the families.
 _SUMMED: Final = frozenset(
     row.name.removesuffix("_total")
@@ -125,14 +136,11 @@ class Metrics:
         made = {
             row.name.removeprefix("ocpi_gateway_"): _make(row, self.registry)
             for row in TABLE
-            if row.name not in _OF_PARTNERS
+            if row.name not in _OF_PARTNERS | _OF_TRAFFIC
         }
         self.registry.register(_OfPartners(self))
-        self._requests: Counter = made["requests_total"]
-        self._duration: Histogram = made["request_duration_seconds"]
-        self._upstream: Histogram = made["upstream_duration_seconds"]
-        self._ocpi_status: Counter = made["ocpi_status_total"]
-        self._in_flight: Gauge = made["requests_in_flight"]
+        self._traffic = Traffic()
+        self.registry.register(_OfTraffic(self._traffic))
         self._auth_failures: Counter = made["auth_failures_total"]
         self._limited: Counter = made["limited_total"]
         self._handshakes: Counter = made["handshakes_total"]
@@ -143,26 +151,21 @@ class Metrics:
         self._auth_reasons = frozenset(auth_reasons)
         self._partner_states: Mapping[str, PartnerState] = {}
         self._token_births: Mapping[tuple[str, str], datetime] = {}
-        self._children: dict[tuple[Any, ...], Any] = {}
         for reason in self._auth_reasons:
             self._auth_failures.labels(reason)
 
     def request_started(self, call: Call) -> None:
         """Count a request as being in flight."""
-        self._child(self._in_flight, call.direction).inc()
+        self._traffic.started(call.direction)
 
     def request_finished(self, call: Call) -> None:
         """Count a request that was answered or given up; has to follow `request_started` exactly once."""
-        direction, module = call.direction, self._module(call.module)
-        method = call.method if call.method in METHODS else OTHER
-        code_class = _CODE_CLASSES.get(call.http_status // 100, OTHER)
-        self._child(self._in_flight, direction).dec()
-        self._child(self._requests, direction, call.partner, module, method, code_class).inc()
-        self._child(self._duration, direction, module).observe(call.total_seconds)
-        if call.upstream_seconds is not None:
-            self._child(self._upstream, direction, module).observe(call.upstream_seconds)
-        if call.status_code is not None:
-            self._child(self._ocpi_status, direction, call.partner, call.status_code).inc()
+        self._traffic.finished(
+            call,
+            module=self._module(call.module),
+            method=call.method if call.method in METHODS else OTHER,
+            code_class=_CODE_CLASSES.get(call.http_status // 100, OTHER),
+        )
 
     def auth_failed(self, reason: str) -> None:
         """Count a refused token."""
@@ -218,13 +221,36 @@ class Metrics:
     def _module(self, module: str) -> str:
         return module if module in self._modules or not module else OTHER
 
-    def _child(self, metric: Any, *labels: object) -> Any:
-        """Remember resolved labels: looking them up costs more than counting."""
-        key = (metric, *labels)
-        child = self._children.get(key)
-        if child is None:
-            child = self._children[key] = metric.labels(*labels)
-        return child
+
+class _OfTraffic(Collector):
+    """What is counted on the path of a request, in plain numbers, as Prometheus' client shows it."""
+
+    def __init__(self, traffic: Traffic) -> None:
+        self._traffic = traffic
+
+    def collect(self) -> Iterator[Metric]:
+        traffic = self._traffic
+        counters = {"ocpi_gateway_requests_total": traffic.requests, "ocpi_gateway_ocpi_status_total": traffic.statuses}
+        histograms = {
+            "ocpi_gateway_request_duration_seconds": traffic.durations,
+            "ocpi_gateway_upstream_duration_seconds": traffic.upstream,
+        }
+        for row in TABLE:
+            if row.name in counters:
+                counter = CounterMetricFamily(row.name, row.help, labels=row.labels)
+                for labels, value in counters[row.name].items():
+                    counter.add_metric(labels, value)
+                yield counter
+            elif row.name in histograms:
+                histogram = HistogramMetricFamily(row.name, row.help, labels=row.labels)
+                for labels, series in histograms[row.name].items():
+                    histogram.add_metric(labels, series.buckets(), series.total)
+                yield histogram
+            elif row.name == "ocpi_gateway_requests_in_flight":
+                gauge = GaugeMetricFamily(row.name, row.help, labels=row.labels)
+                for direction, value in traffic.in_flight.items():
+                    gauge.add_metric((direction,), value)
+                yield gauge
 
 
 class _OfPartners(Collector):
@@ -258,6 +284,4 @@ class _Only(Collector):
 
 
 def _make(row: Definition, registry: CollectorRegistry) -> Any:
-    if row.kind is Histogram:
-        return Histogram(row.name, row.help, row.labels, registry=registry, buckets=_BUCKETS)
     return row.kind(row.name, row.help, row.labels, registry=registry)

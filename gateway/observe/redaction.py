@@ -33,6 +33,9 @@ _MUTILATED: Final = re.compile(re.escape(PREFIX) + r"[0-9A-Za-z]{8,}")
 _HEADER: Final = re.compile(r"\b((?i:token|bearer|basic))(\s+|%20|\+)(?=\S*[0-9=+/_-])[^\s\"',;}\]]{8,}")
 #: Found in every text that one of the patterns above could match; most texts are cleared by this alone.
 _SUSPICIOUS: Final = re.compile(rf"{PREFIX}|b2NwaWd3X|9jcGlnd1|vY3BpZ3df|(?i:token|bearer|basic)")
+#: One of these stands in each text that holds a token of ours; one of the blanks in each that holds a header.
+MARKS: Final = (PREFIX, "b2NwaWd3X", "9jcGlnd1", "vY3BpZ3df")
+BLANKS: Final = (" ", "\t", "%20", "+")
 _PLAIN: Final = (int, float, bool, type(None))
 _SHOWN: Final = (PurePath, date, timedelta, IPv4Address, IPv6Address, UUID, GatewayError, Party)
 

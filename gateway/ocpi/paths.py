@@ -6,7 +6,7 @@ travels on byte for byte (hardening.md, T8, P1, R10). The forms are those of con
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from gateway.ocpi.vocabulary import CREDENTIALS, VERSIONS, InterfaceRole
@@ -16,6 +16,11 @@ _PLAIN: Final = r"[A-Za-z0-9._~!$&'()*+,=:@-]"
 _ESCAPED: Final = r"%(?!2[5EFef]|5[Cc]|7[Ff]|[01])[0-9A-Fa-f]{2}"
 _SEGMENT: Final = rf"/(?!\.{{1,2}}(?:[/?]|\Z)|/)(?:{_PLAIN}|{_ESCAPED})*"
 _TARGET: Final = re.compile(rf"(?:{_SEGMENT})+(?:\?[\x21\x22\x24-\x7e]*)?")
+#: A functional path without percent escapes, which is all that `check_path` and `read_public_path` say of such a one.
+_FUNCTIONAL: Final = re.compile(
+    rf"/ocpi/((?!versions/|\.{{1,2}}/){_PLAIN}++)/((?i:sender|receiver))/((?!\.{{1,2}}(?:[/?]|\Z)){_PLAIN}++)"
+    rf"((?:/(?!\.{{1,2}}(?:[/?]|\Z)|/){_PLAIN}*+)*+)(\?[\x21\x22\x24-\x7e]*+|)"
+)
 _ESCAPE: Final = re.compile(r"%[0-9A-Fa-f]{2}")
 _VISIBLE: Final = re.compile(r"[\x21-\x7e]*")
 _ROLES: Final = {role.path_segment: role for role in InterfaceRole}
@@ -40,8 +45,7 @@ class CredentialsPath:
     version: str
 
 
-@dataclass(frozen=True, slots=True)
-class FunctionalPath:
+class FunctionalPath(NamedTuple):
     """Something of a functional module.
 
     Attributes:
@@ -109,6 +113,15 @@ def is_canonical(target: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def read_functional_path(target: str) -> FunctionalPath | None:
+    """Check and read a target of a functional module in one go; None for any other, and for one with escapes."""
+    match = _FUNCTIONAL.fullmatch(target)
+    if match is None:
+        return None
+    version, word, module, rest, query = match.groups()
+    return FunctionalPath(version, _ROLES[word.lower()], module.lower(), rest, query)
 
 
 def read_public_path(target: str) -> PublicPath | None:

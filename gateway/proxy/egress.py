@@ -184,6 +184,7 @@ class Egress:
         links: PartnerLinks | None,
         body: bytes | None,
     ) -> None:
+        place = self._exchange.located(url, partner.name)
         former, replaced = self._standing.fallback(partner), body is not None
         if former is not None and body is None:
             body = await self._repeatable(request)
@@ -204,11 +205,10 @@ class Egress:
             return await self._exchange.carried(
                 request,
                 call,
-                url=url,
+                place=place,
                 lines=[*lines, authorization],
                 answer_head=answer_head,
                 body=body,
-                partner=partner.name,
             )
 
         try:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from functools import lru_cache
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from gateway import __version__
@@ -113,6 +113,14 @@ class Bounds:
     other_seconds: float
 
 
+class Place(NamedTuple):
+    """Where a request goes: whom to connect to, how the `Host` header calls it, and the request target."""
+
+    destination: Destination
+    host: str
+    target: str
+
+
 class Exchange:
     """Carries requests to one other side."""
 
@@ -130,33 +138,31 @@ class Exchange:
         request: Request,
         call: Call,
         *,
-        url: str,
+        place: "Place",
         lines: list[str],
         answer_head: MakeHead,
         done: Done,
         body: bytes | None = None,
-        partner: str = "",
     ) -> Coroutine[Any, Any, None] | None:
         """Send a request on and stream its answer back; at once where a connection is open, else by what it gives.
 
         Args:
-            url: of the other side, exactly as it is to be sent.
+            place: where it goes, from `located`.
             lines: all headers that go out beside `Host` and the framing of the body.
             done: told once when nothing more will happen; with a refusal where nothing was answered.
             body: what goes out instead of the request's own body.
-            partner: whose rules of the address policy apply.
 
         Raises:
             RefusedError: nothing was sent, and nothing was answered; also from what it gives.
         """
         if (request.content_length or 0) > self.bounds.body_bytes:
             raise refusals.too_large(self.bounds.body_bytes, fault=self.side.asker)
-        destination, host, target = self._located(url, partner)
-        breaker = self.breakers.of(partner)
+        destination = place.destination
+        breaker = self.breakers.of(destination.partner)
         if not breaker.admits():
             raise self.side.gone()
         relay = Relay(self, request, call, breaker, answer_head=answer_head, done=done)
-        head = _write_head(request, target, host, lines, body)
+        head = _write_head(request, place, lines, body)
         connection = self.pool.idle(destination)
         if connection is not None:
             relay.start(connection, head, body)
@@ -183,8 +189,12 @@ class Exchange:
             raise refusal
         return call.http_status
 
-    def _located(self, url: str, partner: str) -> tuple[Destination, str, str]:
-        """Where a URL leads, for whoever may be called there: destination, `Host`, and request target.
+    def located(self, url: str, partner: str = "") -> "Place":
+        """Where a URL leads.
+
+        Args:
+            url: exactly as it is to be sent.
+            partner: whose rules of the address policy apply.
 
         Raises:
             RefusedError: the address policy stands against it, or it leads nowhere.
@@ -193,7 +203,7 @@ class Exchange:
         try:
             if self.policy is not None:
                 self.policy.check_target(url, partner=partner or None)
-            return *_located(origin, partner), target
+            return Place(*_located(origin, partner), target)
         except UrlRefusedError as error:
             raise self.side.refusal(error) from None
         except ValueError:
@@ -514,7 +524,7 @@ def _located(origin: str, partner: str) -> tuple[Destination, str]:
     return Destination(secure, host, port, partner), shown if port == usual else f"{shown}:{port}"
 
 
-def _write_head(request: Request, target: str, host: str, lines: list[str], body: bytes | None) -> bytes:
+def _write_head(request: Request, place: Place, lines: list[str], body: bytes | None) -> bytes:
     """The head of a request as it goes out."""
     if body is not None:
         framing = f"Content-Length: {len(body)}\r\n"
@@ -526,9 +536,8 @@ def _write_head(request: Request, target: str, host: str, lines: list[str], body
         framing = ""
     if "user-agent" not in request.headers:
         framing += _USER_AGENT
-    return f"{request.method} {target} HTTP/1.1\r\nHost: {host}\r\n{_CRLF.join(lines)}\r\n{framing}\r\n".encode(
-        "latin-1"
-    )
+    line = f"{request.method} {place.target} HTTP/1.1"
+    return f"{line}\r\nHost: {place.host}\r\n{_CRLF.join(lines)}\r\n{framing}\r\n".encode("latin-1")
 
 
 async def read_body(request: Request, bounds: Bounds, *, asker: Fault) -> bytes:

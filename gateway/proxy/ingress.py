@@ -25,11 +25,14 @@ from gateway.proxy import heads, refusals, routing
 from gateway.proxy.answers import BackendLinks, Seal, head_of, sealed_in, with_query
 from gateway.proxy.breaker import Breakers
 from gateway.proxy.callbacks import EGRESS, INGRESS, ResponseUrls, callback_id_in, has_response_url
-from gateway.proxy.exchange import Bounds, Exchange, MakeHead, OtherSide, Pace
-from gateway.proxy.offer import Offer
+from gateway.proxy.exchange import Bounds, Exchange, MakeHead, OtherSide, Pace, Place
+from gateway.proxy.offer import Habits, Offer
 from gateway.proxy.routing import End
 from gateway.store.engine import Store
 from gateway.store.vault import Vault
+
+#: How many introductions are remembered.
+_MOST_KNOWN: Final = 4096
 
 _BACKEND: Final = OtherSide(
     name="the backend",
@@ -68,6 +71,8 @@ class Ingress:
         pace = Pace(timeouts.body_seconds, limits.least_bytes_per_second)
         patience = timeouts.backend_answer_seconds
         self._exchange = Exchange(pool, _BACKEND, Bounds(limits.body_bytes, pace, patience), breakers)
+        self._backend = self._exchange.located(self._offer.origin)
+        self._introductions: dict[tuple[object, ...], tuple[Partner, str, Habits]] = {}
         self._response_urls = ResponseUrls(
             store,
             clock=clock,
@@ -94,12 +99,13 @@ class Ingress:
         call.module, call.interface_role = target.module, target.role
         if path is None or callback_id is not None:
             return self._call_back(request, call, partner, target, callback_id or "")
-        lines = self._head(request, call, partner, target)
-        seal = Seal(self._vault, f"ingress/{partner.id}/{target.module}/{target.role}")
-        exact = _exact(path, target.rest, seal)
+        lines, habits = self._head(request, call, partner, target)
+        rest = target.rest
+        exact = path + rest if not rest.startswith("/~") else self._opened(partner, target, path)
         if has_response_url(target.module, target.role, request.method):
-            return self._ask_with_response_url(request, call, partner, target, lines=lines, exact=exact, seal=seal)
-        return self._ask(request, call, partner, target, lines=lines, exact=with_query(exact, target.query), seal=seal)
+            return self._ask_with_response_url(request, call, partner, target, lines=lines, habits=habits, exact=exact)
+        exact = with_query(exact, target.query)
+        return self._ask(request, call, partner, target, lines=lines, habits=habits, exact=exact)
 
     async def _ask_with_response_url(
         self,
@@ -109,15 +115,15 @@ class Ingress:
         target: FunctionalPath,
         *,
         lines: list[str],
+        habits: Habits,
         exact: str,
-        seal: Seal,
     ) -> None:
         """Replace the `response_url`, then forward."""
         query, body = await self._response_urls.replace(
             request, target.module, target.query, lambda url: self._stand_in(partner, url), asker=Fault.PARTNER
         )
         exact = with_query(exact, query)
-        opening = self._ask(request, call, partner, target, lines=lines, exact=exact, seal=seal, body=body)
+        opening = self._ask(request, call, partner, target, lines=lines, habits=habits, exact=exact, body=body)
         if opening is not None:
             await opening
 
@@ -129,27 +135,33 @@ class Ingress:
         target: FunctionalPath,
         *,
         lines: list[str],
+        habits: Habits,
         exact: str,
-        seal: Seal,
         body: bytes | None = None,
     ) -> Coroutine[Any, Any, None] | None:
         """Forward to what lies at an exact path and query of the backend."""
-        url = self._offer.origin + exact
-        secrets = self._offer.habits(partner).secrets
+        secrets = habits.secrets
 
         def answer_head(answer: AnswerHead) -> list[str]:
-            if "link" not in answer.headers and "location" not in answer.headers:
-                return head_of(answer, call, side=_BACKEND, links=None, secrets=secrets)
-            links = BackendLinks(
-                requested=url,
-                path=self._offer.paths[target.module, target.role],
-                public_url=self._public_url,
-                base=f"{self._public_url}/ocpi/{target.version}/{target.role.path_segment}/{target.module}",
-                seal=seal,
-            )
+            headers = answer.headers
+            led = "link" in headers or "location" in headers
+            links = self._links(partner, target, exact) if led else None
             return head_of(answer, call, side=_BACKEND, links=links, secrets=secrets)
 
-        return self._send(request, call, url=url, lines=lines, answer_head=answer_head, body=body)
+        place = self._backend._replace(target=exact)
+        return self._send(request, call, place=place, lines=lines, answer_head=answer_head, body=body)
+
+    def _links(self, partner: Partner, target: FunctionalPath, exact: str) -> BackendLinks:
+        return BackendLinks(
+            requested=self._offer.origin + exact,
+            path=self._offer.paths[target.module, target.role],
+            public_url=self._public_url,
+            base=f"{self._public_url}/ocpi/{target.version}/{target.role.path_segment}/{target.module}",
+            seal=self._seal(partner, target),
+        )
+
+    def _seal(self, partner: Partner, target: FunctionalPath) -> Seal:
+        return Seal(self._vault, f"ingress/{partner.id}/{target.module}/{target.role}")
 
     async def _call_back(
         self, request: Request, call: Call, partner: Partner, target: FunctionalPath, callback_id: str
@@ -158,12 +170,13 @@ class Ingress:
         callback = await self._response_urls.find(callback_id, EGRESS)
         if callback is None or callback.partner_id != partner.id:
             raise refusals.unknown_path("this response_url is unknown or has expired", fault=Fault.PARTNER)
-        secrets = self._offer.habits(partner).secrets
+        lines, habits = self._head(request, call, partner, target)
+        secrets = habits.secrets
         opening = self._send(
             request,
             call,
-            url=with_query(self._at_backend(callback.url), target.query),
-            lines=self._head(request, call, partner, target),
+            place=self._exchange.located(with_query(self._at_backend(callback.url), target.query)),
+            lines=lines,
             answer_head=lambda answer: head_of(answer, call, side=_BACKEND, links=None, secrets=secrets),
         )
         if opening is not None:
@@ -174,7 +187,7 @@ class Ingress:
         request: Request,
         call: Call,
         *,
-        url: str,
+        place: Place,
         lines: list[str],
         answer_head: MakeHead,
         body: bytes | None = None,
@@ -182,28 +195,49 @@ class Ingress:
         if body is not None:
             lines = heads.without(lines, heads.OF_THE_BODY)
         return self._exchange.carry(
-            request, call, url=url, lines=lines, answer_head=answer_head, done=request.refuse, body=body
+            request, call, place=place, lines=lines, answer_head=answer_head, done=request.refuse, body=body
         )
 
     def _at_backend(self, url: str) -> str:
         """A URL that the backend gave; by whatever name it calls itself there, its authorization goes to its host."""
         return url if host_of(url) == host_of(self._offer.origin) else self._offer.origin + path_of(url)
 
-    def _head(self, request: Request, call: Call, partner: Partner, target: FunctionalPath) -> list[str]:
+    def _head(self, request: Request, call: Call, partner: Partner, target: FunctionalPath) -> tuple[list[str], Habits]:
         """The outgoing head: what may travel on, then everything that identifies, each exactly once."""
+        lines = heads.forwarded(request.head)
+        lines += (f"X-Request-ID: {call.request_id}", f"X-Correlation-ID: {call.correlation_id}")
+        introduction, habits = self._introduction(request, partner, target)
+        lines.append(introduction)
+        return lines, habits
+
+    def _introduction(self, request: Request, partner: Partner, target: FunctionalPath) -> tuple[str, Habits]:
+        """The lines that say who asks, on whose behalf, and whom; the same for most requests of a partner."""
+        version, role, module, rest, _ = target
+        if routing.names_owner(module, role) and rest:
+            return self._made_introduction(request, partner, target)
+        get = request.headers.get
+        said = [get(name) for name in routing.HEADERS]
+        key = (partner.id, version, role, module, *said)
+        known = self._introductions.get(key)
+        if known is not None and known[0] is partner:
+            return known[1], known[2]
+        introduction, habits = self._made_introduction(request, partner, target)
+        if len(self._introductions) >= _MOST_KNOWN:
+            self._introductions.clear()
+        self._introductions[key] = partner, introduction, habits
+        return introduction, habits
+
+    def _made_introduction(self, request: Request, partner: Partner, target: FunctionalPath) -> tuple[str, Habits]:
         habits = self._offer.habits(partner)
         sender, receiver = self._ends(request, partner, target, strict=habits.owns_strictly)
-        lines = heads.forwarded(request.head)
-        lines += (
+        lines = [
             f"Authorization: {habits.backend_authorization}",
-            f"X-Request-ID: {call.request_id}",
-            f"X-Correlation-ID: {call.correlation_id}",
             f"X-OCPI-Partner: {partner.name}",
             f"X-OCPI-Version: {target.version}",
-        )
+        ]
         routing.state(lines, End.FROM, sender)
         routing.state(lines, End.TO, receiver)
-        return lines
+        return "\r\n".join(lines), habits
 
     def _ends(
         self, request: Request, partner: Partner, target: FunctionalPath, *, strict: bool
@@ -228,6 +262,16 @@ class Ingress:
             receiver or routing.likeliest(self._offer.parties, module, role),
         )
 
+    def _opened(self, partner: Partner, target: FunctionalPath, path: str) -> str:
+        """The path at the backend that a sealed link below a module stands for; it may bring a query along."""
+        sealed = sealed_in(target.rest)
+        if sealed is None:
+            return path + target.rest
+        opened = self._seal(partner, target).open(sealed)
+        if opened is None:
+            raise refusals.unknown_path("this link is not one that we gave you", fault=Fault.PARTNER)
+        return opened
+
     async def _stand_in(self, partner: Partner, url: str) -> str:
         """The URL of ours that the backend gets for a `response_url` of a partner."""
         try:
@@ -241,14 +285,3 @@ class Ingress:
             raise refusals.wrong_parameter(message, fault=Fault.PARTNER, reason=reason)
         callback_id = await self._response_urls.keep(partner, INGRESS, url)
         return f"{self._private_url}/callbacks/{callback_id}"
-
-
-def _exact(path: str, rest: str, seal: Seal) -> str:
-    """The path at the backend that `rest` below a module stands for; one that was sealed may bring a query along."""
-    sealed = sealed_in(rest)
-    if sealed is None:
-        return path + rest
-    opened = seal.open(sealed)
-    if opened is None:
-        raise refusals.unknown_path("this link is not one that we gave you", fault=Fault.PARTNER)
-    return opened

@@ -37,6 +37,8 @@ Side = InterfaceRole | None
 #: The names of the routing headers, as they are written; they are read in lower case.
 _HEADERS: Final = {end: (f"OCPI-{end}-country-code", f"OCPI-{end}-party-id") for end in End}
 _READ: Final = {end: tuple(name.lower() for name in names) for end, names in _HEADERS.items()}
+#: All four, in lower case.
+HEADERS: Final = tuple(name for names in _READ.values() for name in names)
 
 _CHARGING: Final = (Role.CPO,)
 _MOBILITY: Final = (Role.EMSP, Role.NSP, Role.SCSP)

@@ -25,6 +25,9 @@ from gateway.store.directory import Directory, Holder
 from gateway.store.engine import Store, StoreUnavailableError
 from gateway.store.vault import Vault
 
+#: Of so many headers the digest is remembered; there are hardly more partners that call at one time.
+_MOST_HEADERS: Final = 4096
+
 
 class Refusal(StrEnum):
     """Why a token was refused: for our log and metrics; the partner is told none of it (contract.md, uniform 401)."""
@@ -78,6 +81,7 @@ class Gatekeeper:
         self._clock = clock
         self._budget = _Budget(looks_per_second)
         self._tombstone = tombstone
+        self._digest_of: dict[str, bytes] = {}
         self._looking = asyncio.Lock()
         self._next_look = _Look()
 
@@ -104,13 +108,28 @@ class Gatekeeper:
 
     def admit_at_once(self, header: str | None, area: Area) -> Holder | None:
         """Who presents a token that is known, good for an area, and was used before; None where `admit` has to tell."""
-        for _, credentials_token in candidates(header or ""):
-            holder = self._directory.holder(self._vault.digest(credentials_token))
+        holder = self._known(header or "")
+        if holder is None:
+            return None
+        token, partner = holder.token, holder.partner
+        if token.state is not TokenState.ACTIVE or token.expires_at is not None or partner.suspended:
+            return None
+        admission = admit(partner.state, token.kind, token.state, area, provable=token.provable)
+        return holder if admission is Admission.ADMITTED else None
+
+    def _known(self, header: str) -> Holder | None:
+        """Who presents this, as far as is in memory; the digests of headers that were good once are remembered."""
+        digest = self._digest_of.get(header)
+        if digest is not None:
+            return self._directory.holder(digest)
+        for _, credentials_token in candidates(header):
+            digest = self._vault.digest(credentials_token)
+            holder = self._directory.holder(digest)
             if holder is not None:
-                try:
-                    return holder if self._judge(holder, area) is Admission.ADMITTED else None
-                except UnauthenticatedError:
-                    return None
+                if len(self._digest_of) >= _MOST_HEADERS:
+                    self._digest_of.clear()
+                self._digest_of[header] = digest
+                return holder
         return None
 
     def _judge(self, holder: Holder, area: Area) -> Admission:

@@ -32,7 +32,11 @@ FILES = (
 )
 
 TEXTS = (
-    Place("a log event", "tests/observe/test_logs", "the logger is handed tokens, to see that it does not write them"),
+    Place(
+        "a log event",
+        "tests/observe/test_(logs|lines)",
+        "the logger is handed tokens, to see that it does not write them",
+    ),
 )
 
 #: What the command line is there to show, cut out of standard output before it is searched.

@@ -3,7 +3,7 @@
 from urllib.parse import unquote, urljoin, urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
@@ -16,6 +16,7 @@ from gateway.ocpi.paths import (
     VersionsPath,
     check_path,
     is_canonical,
+    read_functional_path,
     read_private_path,
     read_public_path,
 )
@@ -213,3 +214,26 @@ def test_what_follows_a_module_is_kept_byte_for_byte(rest, query):
     assert read_public_path(f"/ocpi/2.2/sender/cdrs{rest}{query}") == FunctionalPath(
         "2.2", InterfaceRole.SENDER, "cdrs", rest, query
     )
+
+
+@given(targets.map(lambda target: target.decode("latin-1")) | texts)
+@settings(max_examples=2000)
+def test_the_short_way_to_read_a_functional_path_reads_as_the_long_one_does(target):
+    read = read_functional_path(target)
+    assert read is None or (is_canonical(target) and read == read_public_path(target))
+
+
+@pytest.mark.parametrize("query", ["", "?", "?offset=10&limit=50", "?a=/../x//"])
+@pytest.mark.parametrize("rest", ["", "/", "/LOC1", "/DE/ABC/LOC1", "/x:y,(z)'!$&+=_-", "/.hidden/a..b/..."])
+def test_an_ordinary_functional_path_goes_the_short_way(rest, query):
+    target = f"/ocpi/2.2.1/Sender/Locations{rest}{query}"
+    assert read_functional_path(target) == read_public_path(target)
+    assert read_functional_path(target).module == "locations"
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["/ocpi/versions/sender/locations", "/ocpi/../sender/locations", "/ocpi/2.2.1/sender/..", "/ocpi/2.2.1/x/y"],
+)
+def test_no_other_path_goes_the_short_way(target):
+    assert read_functional_path(target) is None
