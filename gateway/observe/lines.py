@@ -20,6 +20,7 @@ _MICRO: Final = 1_000_000
 _MILLI: Final = 1000
 #: How many parts are remembered; a stranger who makes up more of them only makes us forget.
 _MOST_KNOWN: Final = 4096
+_WORTH_KNOWING: Final = 256
 _LONG: Final = 4000
 _EVENT: Final = Event.REQUEST.value
 _ABOUT: Final = ("direction", "method", "source", "partner", "module", "version", "interface_role")
@@ -103,9 +104,11 @@ class RequestLines:
         try:
             return self._parts[values]
         except KeyError:
-            if len(self._parts) >= _MOST_KNOWN:
-                self._parts.clear()
-            part = self._parts[values] = make(values)
+            part = make(values)
+            if all(value is None or len(value) <= _WORTH_KNOWING for value in values):
+                if len(self._parts) >= _MOST_KNOWN:
+                    self._parts.clear()
+                self._parts[values] = part
             return part
 
     def _now(self) -> str:

@@ -165,22 +165,22 @@ def echoes(*credentials_tokens: str) -> Secrets:
 
 
 def _filtered(head: RequestHead | AnswerHead, names: frozenset[str], prefixes: tuple[str, ...]) -> list[str]:
-    if "connection" in head.headers:
-        names = _with_named(names, head.headers["connection"])
-    if len(head.headers) == len(head.lines):
-        named = zip(head.headers, head.lines, strict=True)
+    lines = head.lines
+    if len(head.headers) == len(lines):
+        keys = tuple(head.headers)
     else:
-        named = ((_name_of(line), line) for line in head.lines)  # type: ignore[assignment]
-    return [
-        line
-        for name, line in named
-        if name not in names and not name.startswith(prefixes) and (line.isascii() or _is_text(line))
-    ]
+        keys = tuple([_name_of(line) for line in lines])
+    kept = [lines[place] for place in _places(keys, head.headers.get("connection", ""), names, prefixes)]
+    return kept if "".join(kept).isascii() else [line for line in kept if line.isascii() or _is_text(line)]
 
 
-@lru_cache(maxsize=256)
-def _with_named(names: frozenset[str], connection: str) -> frozenset[str]:
-    return names | {name.strip() for name in connection.lower().split(",")}
+@lru_cache(maxsize=256)  # names may be long, and a stranger chooses them
+def _places(
+    keys: tuple[str, ...], connection: str, names: frozenset[str], prefixes: tuple[str, ...]
+) -> tuple[int, ...]:
+    """Where the headers stand that are kept; most messages have the same headers in the same order."""
+    dropped = names | {name.strip() for name in connection.lower().split(",")}
+    return tuple(place for place, name in enumerate(keys) if name not in dropped and not name.startswith(prefixes))
 
 
 def _name_of(line: str) -> str:

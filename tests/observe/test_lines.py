@@ -114,3 +114,9 @@ def test_what_is_remembered_is_bounded(lines):
     for number in range(5000):
         fast.write(a_call(headers={"user-agent": str(number)}))
     assert len(fast._parts) <= 4096
+
+
+def test_long_texts_of_strangers_are_not_remembered(lines):
+    fast = RequestLines(Output(lines))
+    assert fast.write(a_call(headers={"user-agent": "x" * 5000}))
+    assert all(len(value or "") <= 256 for part in fast._parts for value in part)
