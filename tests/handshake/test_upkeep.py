@@ -231,6 +231,18 @@ class TestResuming:
         await Caretaker(gateway).passes()
         assert await state(gateway) is S.UNREGISTERED
 
+    async def test_tokens_of_a_partner_that_can_not_be_told_are_never_dropped_by_force(self, gateway, front):
+        await registered(gateway)
+        front.answers[DELETE] = asyncio.CancelledError()
+        with pytest.raises(asyncio.CancelledError):
+            await gateway.unregister("acme")
+        front.answers[DELETE] = lost()
+
+        await Caretaker(gateway.restarted()).passes()
+
+        partner = await gateway.partner("acme")
+        assert (partner.state, partner.leaving) == (S.REGISTERED, True)
+
     @pytest.mark.ways("error")
     async def test_sd2_one_that_never_went_out_leaves_the_registration_as_it_was(self, gateway, front):
         await registered(gateway)

@@ -359,10 +359,13 @@ class TestRenewing:
         assert record.partner.previous_outbound_token == "token-b"
         assert len(record.outbound_tokens) == 2
 
-    async def test_rotating_makes_the_next_token_work_beside_the_present_one(self, books):
+    async def test_rotating_makes_the_next_token_work_beside_the_present_one(self, books, clock):
         await books.register("acme", "DE-ABC", inbound_token="our-c")
-        await books.apply("acme", lifecycle.Rotating("our-next"))
-        assert await books.states("acme") == [ACTIVE, PENDING]
+        record = await books.apply("acme", lifecycle.Rotating("our-next"))
+        assert [(token.state, token.provable, token.expires_at) for token in record.inbound_tokens] == [
+            (ACTIVE, True, None),
+            (PENDING, False, clock() + timedelta(days=1)),
+        ]
 
         record = await books.apply("acme", lifecycle.Rotated(theirs("their-next", "DE-ABC"), FOUND, "our-next"))
 
@@ -391,6 +394,16 @@ class TestCarryingOn:
         assert (await books.apply("acme", lifecycle.Leaving())).partner.leaving
 
         assert not (await books.accept("acme", "second-c")).partner.leaving
+
+    async def test_one_that_we_register_with_again_leaves_no_more(self, books):
+        await books.register("acme", "DE-ABC")
+        await books.apply("acme", lifecycle.HalfOpened("why"))
+        assert (await books.apply("acme", lifecycle.Leaving())).partner.leaving
+        await books.start("acme")
+        await books.apply("acme", lifecycle.Prepared(FOUND, "our-b"))
+        record = await books.apply("acme", lifecycle.Completed(theirs("token-c", "DE-ABC"), FOUND, "our-b"))
+
+        assert not record.partner.leaving
 
     async def test_one_that_gives_up_leaving_leaves_no_more_and_its_failures_are_forgotten(self, books, clock):
         await books.register("acme", "DE-ABC")

@@ -134,6 +134,7 @@ async def test_a_fourth_pending_token_ends_the_oldest(with_tokens, clock):
         for _ in range(4):
             tokens.add()
             clock.move(seconds=1)
+        assert tokens.row(tokens.made[0]).revoked_at == clock() - timedelta(seconds=1)
         return tokens.states()
 
     assert await with_tokens(work) == [REVOKED, PENDING, PENDING, PENDING]
@@ -294,12 +295,12 @@ async def test_an_invitation_that_did_not_do_its_work_outlives_the_proof_of_anot
     assert await with_tokens(work) == ACTIVE
 
 
-async def test_a_second_invitation_ends_the_first(with_tokens):
+async def test_a_second_invitation_ends_the_first(with_tokens, clock):
     def work(tokens):
         first, second = tokens.invite(), tokens.invite()
-        return tokens.state(first), tokens.state(second)
+        return tokens.state(first), tokens.row(first).revoked_at, tokens.state(second)
 
-    assert await with_tokens(work) == (REVOKED, ACTIVE)
+    assert await with_tokens(work) == (REVOKED, clock(), ACTIVE)
 
 
 async def test_revoking_can_be_limited_to_kinds_and_states(with_tokens):
