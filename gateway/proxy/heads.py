@@ -166,10 +166,7 @@ def echoes(*credentials_tokens: str) -> Secrets:
 
 def _filtered(head: RequestHead | AnswerHead, names: frozenset[str], prefixes: tuple[str, ...]) -> list[str]:
     lines = head.lines
-    if len(head.headers) == len(lines):
-        keys = tuple(head.headers)
-    else:
-        keys = tuple([_name_of(line) for line in lines])
+    keys = tuple(head.headers if len(head.headers) == len(lines) else map(_name_of, lines))
     kept = [lines[place] for place in _places(keys, head.headers.get("connection", ""), names, prefixes)]
     return kept if "".join(kept).isascii() else [line for line in kept if line.isascii() or _is_text(line)]
 
