@@ -231,7 +231,7 @@ class Connection(asyncio.Protocol):
         """Answer what is no request, and close: where the next one would begin is anybody's guess."""
         response = self.server.refusal(error, peer=self.source, ids=message_ids(raw))
         lines = [f"{name}: {value}" for name, value in response.headers.items()]
-        framing = f"Content-Length: {len(response.body)}\r\nConnection: close\r\n"
+        framing = f"{self.server.date()}Content-Length: {len(response.body)}\r\nConnection: close\r\n"
         self.write(write_head(response.http_status, lines, framing) + response.body)
         self._finish(unread=True)
 

@@ -144,8 +144,10 @@ class Pool:
             self._sweeper = self._loop.call_later(_SWEEP_SECONDS, self._sweep)
 
     def gone(self, connection: Outbound) -> None:
-        """A connection is closed."""
-        self._open.discard(connection)
+        """A connection is closed; one that was never lent is counted out by who opened it."""
+        if connection not in self._open:
+            return
+        self._open.remove(connection)
         idle = self._idle.get(connection.destination)
         if idle and connection in idle:
             idle.remove(connection)
@@ -173,6 +175,9 @@ class Pool:
         except BaseException:
             self._leave(destination)
             raise
+        if connection.transport is None:
+            self._leave(destination)
+            raise ConnectError(ConnectionResetError("closed at once"))
         self._open.add(connection)
         return connection
 

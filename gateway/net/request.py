@@ -262,13 +262,14 @@ class Request:
         self.begun = True
         self._end()
 
-    def begin(self, http_status: int, lines: Sequence[str], length: int) -> None:
+    def begin(self, http_status: int, lines: Sequence[str], length: int, *, dated: bool = False) -> None:
         """Prepare an answer that is streamed; nothing is written before its first piece, or its end.
 
         Args:
             length: of the body, or CHUNKED or UNTIL_CLOSE where it isn't known.
+            dated: the lines hold a `Date`.
         """
-        self._start(http_status, lines, length)
+        self._start(http_status, lines, length, dated=dated)
 
     def write(self, piece: bytes) -> None:
         """Write a piece of the answer's body."""
@@ -345,7 +346,9 @@ class Request:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    def _start(self, http_status: int, lines: Sequence[str], length: int, *, closes: bool = False) -> None:
+    def _start(
+        self, http_status: int, lines: Sequence[str], length: int, *, closes: bool = False, dated: bool = False
+    ) -> None:
         head = self.head
         self._chunked_answer = False
         self._lives = (
@@ -357,13 +360,13 @@ class Request:
             and not self.is_last
             and "upgrade" not in head.headers
         )
-        framing = ""
+        framing = "" if dated else self._connection.server.date()
         if http_status not in _NO_BODY:
             if length >= 0:
-                framing = f"Content-Length: {length}\r\n"
+                framing += f"Content-Length: {length}\r\n"
             elif head.minor == 1:
                 self._chunked_answer = True
-                framing = "Transfer-Encoding: chunked\r\n"
+                framing += "Transfer-Encoding: chunked\r\n"
             else:
                 self._lives = False
         if not self._lives:

@@ -6,6 +6,7 @@ Whatever goes wrong outside of a handler's own answers becomes an OCPI envelope;
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from email.utils import format_datetime
 from typing import Any, Final
 from uuid import uuid4
 
@@ -81,12 +82,21 @@ class GatewayServer:
         self._drained = False
         self._handler = handler
         self._clock = clock
+        self._date, self._dated_until = "", 0.0
         self._tasks: set[asyncio.Task[None]] = set()
         self._empty = asyncio.Event()
 
     def __call__(self) -> Connection:
         """Make the protocol of a new connection."""
         return Connection(self)
+
+    def date(self) -> str:
+        """The `Date` line of answers that have none (RFC 9110, section 6.6.1); a second old at most."""
+        now = self.loop.time()
+        if now >= self._dated_until:
+            self._dated_until = now + 1
+            self._date = f"Date: {format_datetime(self._clock(), usegmt=True)}\r\n"
+        return self._date
 
     def admits(self, connection: Connection) -> bool:
         """Whether there is room for a new connection."""

@@ -360,7 +360,7 @@ class Relay:
             self._fail(refused)
             return
         self._call.http_status = head.http_status
-        self._request.begin(head.http_status, lines, head.length)
+        self._request.begin(head.http_status, lines, head.length, dated="date" in head.headers)
         self._wait()
 
     def answer_data(self, piece: bytes) -> None:

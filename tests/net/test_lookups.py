@@ -54,8 +54,8 @@ async def given_up(resolver, partner, host="silent.example"):
 
 async def test_a_partner_has_only_a_few_look_ups_under_way_and_others_are_not_held_up(names):
     silent, resolver = names
-    for _ in range(4):
-        await given_up(resolver, "acme")
+    for number in range(4):
+        await given_up(resolver, "acme", f"{number}.silent.example")
 
     with pytest.raises(OSError, match="do not answer"):
         await look(resolver, "acme", "silent.example")
@@ -65,8 +65,8 @@ async def test_a_partner_has_only_a_few_look_ups_under_way_and_others_are_not_he
 
 async def test_a_look_up_that_ended_makes_room_for_the_next(names):
     silent, resolver = names
-    for _ in range(4):
-        await given_up(resolver, "acme")
+    for number in range(4):
+        await given_up(resolver, "acme", f"{number}.silent.example")
     silent.let.set()
     await asyncio.sleep(0)
     await asyncio.sleep(0)
@@ -83,8 +83,8 @@ async def test_a_look_up_that_failed_makes_room_too_and_its_failure_is_told(name
 
 async def test_a_look_up_that_ended_makes_room_for_one_and_no_more(names):
     _, resolver = names
-    for _ in range(3):
-        await given_up(resolver, "acme")
+    for number in range(3):
+        await given_up(resolver, "acme", f"{number}.silent.example")
     assert await look(resolver, "acme", "well.example") == ["well.example"]
     await given_up(resolver, "acme")
 
@@ -104,6 +104,16 @@ async def test_a_look_up_that_fails_when_nobody_waits_any_more_is_not_complained
 
     assert complaints == []
     assert await look(resolver, "acme", "well.example") == ["well.example"]
+
+
+async def test_who_asks_the_same_for_the_same_partner_meanwhile_shares_the_answer(names):
+    silent, resolver = names
+    waiting = [asyncio.ensure_future(look(resolver, "acme", "silent.example")) for _ in range(64)]
+    other = asyncio.ensure_future(look(resolver, "other", "silent.example"))
+    await asyncio.sleep(0)
+    silent.let.set()
+    assert await asyncio.gather(*waiting, other) == [["silent.example"]] * 65
+    assert silent.asked == ["silent.example"] * 2
 
 
 async def test_closing_it_closes_the_resolver_that_it_asks(names):

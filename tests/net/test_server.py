@@ -206,6 +206,13 @@ async def test_an_answer_of_unknown_length_to_http_1_0_ends_with_the_connection(
     assert body == b"abc"
 
 
+async def test_an_answer_says_when_it_was_made(serving):
+    async with serving(hello) as server:
+        _, headers, _ = split(await server.exchange(GOOD + b"Connection: close\r\n\r\n"))
+        _, refused, _ = split(await server.exchange(GOOD + b"Bad\r\n\r\n"))
+    assert headers["date"] == refused["date"] == "fri, 02 jan 2026 03:04:05 gmt"
+
+
 @pytest.mark.threat("R13")
 async def test_requests_in_one_go_are_answered_in_order(serving):
     async def path(request):
