@@ -21,7 +21,7 @@ class Silent(AbstractResolver):
 
     async def resolve(self, host, port=0, family=None):
         self.asked.append(host)
-        if host in {"silent.example", "failing.example"}:
+        if host.endswith(("silent.example", "failing.example")):
             await self.let.wait()
         if host in {"unknown.example", "failing.example"}:
             raise OSError("no such name")
