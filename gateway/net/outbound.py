@@ -21,6 +21,9 @@ _SWITCHING: Final = 101
 class Taker(Protocol):
     """Takes an answer as it comes, and hears of the request that goes out."""
 
+    def answer_whole(self, head: AnswerHead, body: bytes) -> None:
+        """The whole answer at once; none of the three below is called then."""
+
     def answer_head(self, head: AnswerHead) -> None:
         """The head of the answer."""
 
@@ -180,26 +183,17 @@ class Outbound(asyncio.Protocol):
     # --- the answer
 
     def _read_head(self, data: bytes) -> None:
-        while True:
-            data = data.lstrip(b"\r\n")  # before a first line, as senders of HTTP/1.0 liked it
-            end = data.find(END)
-            if end < 0:
-                self._wait_for_head(data)
-                return
-            head = read_answer(data[: end + 2], self._bounds, method=self._method)
-            data = data[end + 4 :]
-            if not head.is_interim:
-                break
-            if head.http_status == _SWITCHING:
-                raise MalformedError("the answer switches to another protocol")
-        self._buffer = b""
+        head, data = self._final_head(data)
+        taker = self._taker
+        if head is None or taker is None:
+            return
         self._head, self._left = head, head.length
         self.usable = head.lives
+        if len(data) == head.length:
+            taker.answer_whole(head, data)
+            return
         if head.length == CHUNKED:
             self._chunks = Chunks(self._bounds)
-        taker = self._taker
-        if taker is None:
-            return
         taker.answer_head(head)
         if self._taker is taker:
             if not head.length:
@@ -207,6 +201,22 @@ class Outbound(asyncio.Protocol):
                 self._end()
             elif data:
                 self._read_body(data)
+
+    def _final_head(self, data: bytes) -> tuple[AnswerHead | None, bytes]:
+        """The head of the answer, and what came behind it; None while only interim ones came."""
+        while True:
+            data = data.lstrip(b"\r\n")  # before a first line, as senders of HTTP/1.0 liked it
+            end = data.find(END)
+            if end < 0:
+                self._wait_for_head(data)
+                return None, b""
+            head = read_answer(data[: end + 2], self._bounds, method=self._method)
+            data = data[end + 4 :]
+            if not head.is_interim:
+                self._buffer = b""
+                return head, data
+            if head.http_status == _SWITCHING:
+                raise MalformedError("the answer switches to another protocol")
 
     def _wait_for_head(self, data: bytes) -> None:
         if len(data) > self._bounds.field * _HEADERS:

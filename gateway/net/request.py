@@ -255,9 +255,11 @@ class Request:
         lines = [f"{name}: {value}" for name, value in response.headers.items()]
         self.answer(response.http_status, lines, response.body, closes=response.closes)
 
-    def answer(self, http_status: int, lines: Sequence[str], body: bytes, *, closes: bool = False) -> None:
+    def answer(
+        self, http_status: int, lines: Sequence[str], body: bytes, *, closes: bool = False, dated: bool = False
+    ) -> None:
         """Write a whole answer; `lines` are its headers, without those of its framing."""
-        self._start(http_status, lines, len(body), closes=closes)
+        self._start(http_status, lines, len(body), closes=closes, dated=dated)
         self._connection.write(self._head + (b"" if self.method == "HEAD" else body))
         self.begun = True
         self._end()

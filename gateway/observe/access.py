@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 
+import structlog
 from structlog.typing import FilteringBoundLogger
 
 from gateway.observe.call import Call, Direction
 from gateway.observe.events import Event
+from gateway.observe.lines import as_bound
 from gateway.observe.logs import write_request
 from gateway.observe.metrics import Metrics
 from gateway.ocpi.errors import Fault
@@ -21,6 +23,7 @@ class CallLog:
 
     def __init__(self, *, logger: FilteringBoundLogger, metrics: Metrics, monotonic: Callable[[], float]) -> None:
         self._logger = logger
+        self._bound = as_bound(structlog.get_context(logger))
         self._metrics = metrics
         self.monotonic = monotonic
 
@@ -41,7 +44,7 @@ class CallLog:
         """Log and count a request; exactly once for each that was started."""
         call.total_seconds = self.monotonic() - call.started
         self._metrics.request_finished(call)
-        if call.fault is None and not call.reason and write_request(call):
+        if call.fault is None and not call.reason and write_request(call, self._bound):
             return
         log = self._logger.info
         if call.fault is Fault.GATEWAY:

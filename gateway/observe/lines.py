@@ -6,7 +6,8 @@ through the pipeline, which decides about it; tests hold the two against each ot
 """
 
 import asyncio
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from json.encoder import encode_basestring_ascii as quoted
 from time import gmtime, strftime
 from typing import Final, TextIO
@@ -14,7 +15,7 @@ from typing import Final, TextIO
 from gateway.observe.call import LOGGED_HEADERS, Call, loggable
 from gateway.observe.clock import epoch_now
 from gateway.observe.events import Event
-from gateway.observe.redaction import BLANKS, MARKS, redact_text
+from gateway.observe.redaction import BLANKS, MARKS, redact, redact_text
 
 _MICRO: Final = 1_000_000
 _MILLI: Final = 1000
@@ -75,8 +76,12 @@ class RequestLines:
         self._until_second = ""
         self._parts: dict[tuple[str | None, ...], str | None] = {}
 
-    def write(self, call: Call) -> bool:
-        """Write the line of a call, unless it has to go through the pipeline: then nothing was written."""
+    def write(self, call: Call, bound: str = "") -> bool:
+        """Write the line of a call, unless it has to go through the pipeline: then nothing was written.
+
+        Args:
+            bound: from `as_bound`.
+        """
         about = self._known(
             (call.direction, call.method, call.source, call.partner, call.module, call.version, call.interface_role),
             _about,
@@ -93,7 +98,7 @@ class RequestLines:
             f'{{"timestamp":"{self._now()}","level":"info","event":"{_EVENT}",{about}"path":{quoted(call.path)},'
             f'"http_status":{call.http_status},{status_code}"request_id":{quoted(call.request_id)},'
             f'"correlation_id":{quoted(call.correlation_id)},"own_ms":{call.own_seconds * _MILLI:.2f},{waited}'
-            f'"bytes_in":{call.bytes_in},"bytes_out":{call.bytes_out}{headers}}}\n'
+            f'"bytes_in":{call.bytes_in},"bytes_out":{call.bytes_out}{headers}{bound}}}\n'
         )
         return True
 
@@ -117,6 +122,11 @@ class RequestLines:
         if second != self._second:
             self._second, self._until_second = second, strftime("%Y-%m-%dT%H:%M:%S", gmtime(second))
         return f"{self._until_second}.{int((now - second) * _MICRO):06d}Z"
+
+
+def as_bound(context: Mapping[str, object]) -> str:
+    """What a logger is bound to, as the end of a line."""
+    return "".join(f",{json.dumps(name)}:{json.dumps(value)}" for name, value in redact(context).items())
 
 
 def _about(values: tuple[str | None, ...]) -> str | None:

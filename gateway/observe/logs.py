@@ -66,9 +66,13 @@ def configure(*, level: str, form: str, stream: TextIO | None = None) -> None:
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
-def write_request(call: Call) -> bool:
-    """Write the line of a request that nothing was wrong with; False where it has to be logged as any other event."""
-    return bool(_fast) and _fast[0].write(call)
+def write_request(call: Call, bound: str) -> bool:
+    """Write the line of a request that nothing was wrong with; False where it has to be logged as any other event.
+
+    Args:
+        bound: what its logger is bound to, from `gateway.observe.lines.as_bound`.
+    """
+    return bool(_fast) and _fast[0].write(call, bound)
 
 
 def describe_exception(error: BaseException) -> str:

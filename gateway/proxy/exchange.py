@@ -348,20 +348,21 @@ class Relay:
 
     # --- the answer
 
+    def answer_whole(self, head: AnswerHead, body: bytes) -> None:
+        """Decide what of it travels back, and send that."""
+        lines = self._judge(head)
+        if lines is not None:
+            self._call.bytes_out = len(body)
+            self._end()
+            self._request.answer(head.http_status, lines, body, dated="date" in head.headers)
+            self._done(None)
+
     def answer_head(self, head: AnswerHead) -> None:
         """Decide what of it travels back."""
-        if self._over:
-            return
-        self._account()
-        self.breaker.answered()
-        try:
-            lines = self._answer_head(head)
-        except RefusedError as refused:
-            self._fail(refused)
-            return
-        self._call.http_status = head.http_status
-        self._request.begin(head.http_status, lines, head.length, dated="date" in head.headers)
-        self._wait()
+        lines = self._judge(head)
+        if lines is not None:
+            self._request.begin(head.http_status, lines, head.length, dated="date" in head.headers)
+            self._wait()
 
     def answer_data(self, piece: bytes) -> None:
         """A piece of it goes back."""
@@ -378,14 +379,7 @@ class Relay:
         if self._over:
             return
         self._account()
-        self._over = True
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            if self._upload_ended:
-                connection.release()
-            else:
-                connection.close()
-        self._request.detach()
+        self._end()
         self._request.finish()
         self._done(None)
 
@@ -475,7 +469,32 @@ class Relay:
             seconds = bounds.pace.left(waited=self._uploaded_seconds, moved=call.bytes_in)
         connection.alarm.set(max(seconds, 0.0))
 
-    # --- ending early
+    # --- ending
+
+    def _judge(self, head: AnswerHead) -> list[str] | None:
+        """The header lines that travel back; None where the answer doesn't."""
+        if self._over:
+            return None
+        self._account()
+        self.breaker.answered()
+        try:
+            lines = self._answer_head(head)
+        except RefusedError as refused:
+            self._fail(refused)
+            return None
+        self._call.http_status = head.http_status
+        return lines
+
+    def _end(self) -> None:
+        """Let go of both sides before the end of the answer is written: the next request may come with that."""
+        self._over = True
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            if self._upload_ended:
+                connection.release()
+            else:
+                connection.close()
+        self._request.detach()
 
     def _framed(self, piece: bytes) -> bytes:
         """Count a piece of the body, and write it as it goes out."""

@@ -148,7 +148,7 @@ class Ingress:
             links = self._links(partner, target, exact) if led else None
             return head_of(answer, call, side=_BACKEND, links=links, secrets=secrets)
 
-        place = self._backend._replace(target=exact)
+        place = Place(self._backend.destination, self._backend.host, exact)
         return self._send(request, call, place=place, lines=lines, answer_head=answer_head, body=body)
 
     def _links(self, partner: Partner, target: FunctionalPath, exact: str) -> BackendLinks:

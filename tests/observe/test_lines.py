@@ -120,3 +120,11 @@ def test_long_texts_of_strangers_are_not_remembered(lines):
     fast = RequestLines(Output(lines))
     assert fast.write(a_call(headers={"user-agent": "x" * 5000}))
     assert all(len(value or "") <= 256 for part in fast._parts for value in part)
+
+
+def test_what_the_logger_is_bound_to_stands_in_the_line(lines):
+    metrics = Metrics(clock=lambda: datetime(2026, 1, 1, tzinfo=UTC))
+    calls = CallLog(logger=structlog.get_logger().bind(worker=1), metrics=metrics, monotonic=lambda: 100.0)
+    calls.start(direction=Direction.INGRESS, method="GET", path="/", request_id="", correlation_id="")
+    calls.finish(a_call())
+    assert lines.only()["worker"] == 1
