@@ -43,6 +43,7 @@ class Connection(asyncio.Protocol):
         "_lingering",
         "_reading_paused",
         "_request",
+        "_seen",
         "server",
         "source",
         "transport",
@@ -58,6 +59,7 @@ class Connection(asyncio.Protocol):
         self._in_head = True
         self._lingering = False
         self._lingered = 0
+        self._seen = 0
         self._reading_paused = False
         self._request: Request | None = None
 
@@ -181,11 +183,12 @@ class Connection(asyncio.Protocol):
         data = self._buffer
         while data.startswith((b"\r\n", b"\n")):  # RFC 9112, section 2.2
             data = data[1 if data[0] == _LINE_FEED else 2 :]
-        end = data.find(END)
+        end = data.find(END, max(self._seen - len(END), 0))
         if end < 0:
             self._buffer = data
             self._wait_for_head(data)
             return False
+        self._seen = 0
         raw, self._buffer = data[: end + 2], data[end + 4 :]
         try:
             head = read_request(raw, self.server.bounds)
@@ -219,10 +222,11 @@ class Connection(asyncio.Protocol):
             self.abort()
             return
         try:
-            check_beginning(data)
+            check_beginning(data, seen=self._seen)
         except MalformedError as error:
             self._refuse(error, data)
             return
+        self._seen = len(data)  # however it drips, each byte is looked at once
         if data and not self._in_head:
             self._in_head = True
             self._alarm.set(self.server.header_seconds)

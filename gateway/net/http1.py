@@ -19,7 +19,6 @@ _FIELDS: Final = re.compile(rf"(?:{_NAME}:{_TEXT}\r\n)*+")
 #: As nearly everybody writes them: one blank behind the colon, a value, and no blank behind it.
 _PLAIN_FIELDS: Final = re.compile(rf"(?:{_NAME}: [\x21-\x7e\x80-\xff]{_TEXT}(?<![\t ])\r\n)*+")
 _BARE: Final = re.compile(rb"\r(?!\n|\Z)|(?<!\r)\n")
-_UNDERSCORE: Final = re.compile(r"(?m)^[^:\r\n]*_[^:\r\n]*:")
 _HOST: Final = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*\])(?::([0-9]{1,5}))?")
 _LENGTH: Final = re.compile(r"0|[1-9][0-9]{0,18}")
 _MESSAGE_ID: Final = re.compile(r"(?mi)^(X-Request-ID|X-Correlation-ID):[ \t]*([!-~]+)[ \t]*\r?$")
@@ -166,16 +165,19 @@ def read_answer(raw: bytes, bounds: Bounds, *, method: str = "GET") -> AnswerHea
     return AnswerHead(http_status, lines, headers, length, lives and length != UNTIL_CLOSE)
 
 
-def check_beginning(raw: bytes) -> None:
+def check_beginning(raw: bytes, *, seen: int = 0) -> None:
     """Look at a head of which the end has not come yet, so that nobody waits for an end that can't come.
+
+    Args:
+        seen: so many bytes of it were looked at before.
 
     Raises:
         MalformedError: whatever follows, it will not become a request.
     """
-    if _BARE.search(raw):
+    if _BARE.search(raw, max(seen - 1, 0)):
         raise MalformedError("the request is not valid HTTP")
-    line, found, _ = raw.partition(b"\r\n")
-    if found and not _REQUEST_LINE.fullmatch(line.decode("latin-1")):
+    end = raw.find(b"\r\n", max(seen - 1, 0))
+    if end >= 0 and raw.find(b"\r\n", 0, end + 2) == end and not _REQUEST_LINE.fullmatch(raw[:end].decode("latin-1")):
         raise MalformedError("the request is not valid HTTP")
 
 
@@ -290,7 +292,7 @@ def _read_fields(block: str) -> tuple[list[str], dict[str, str]]:
 
 def _plain(block: str, lines: list[str]) -> list[str]:
     if not _FIELDS.fullmatch(block):
-        if _UNDERSCORE.search(block):  # R6
+        if any("_" in line.partition(":")[0] and ":" in line for line in lines):  # R6
             raise MalformedError("header names with an underscore are not accepted")
         raise MalformedError("the request is not valid HTTP")
     parts = [line.partition(":") for line in lines]

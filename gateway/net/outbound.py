@@ -67,6 +67,7 @@ class Outbound(asyncio.Protocol):
         "_left",
         "_method",
         "_pool",
+        "_seen",
         "_taker",
         "alarm",
         "destination",
@@ -86,7 +87,7 @@ class Outbound(asyncio.Protocol):
         self._buffer = b""
         self._method = "GET"
         self._head: AnswerHead | None = None
-        self._left = 0
+        self._left = self._seen = 0
         self._chunks: Chunks | None = None
         self._taker: Taker | None = None
 
@@ -96,7 +97,7 @@ class Outbound(asyncio.Protocol):
         """Write the head of a request, and what there is of its body."""
         self._taker, self._method = taker, method
         self._head = self._chunks = None
-        self._buffer = b""
+        self._buffer, self._seen = b"", 0
         self.write(data)
 
     def write(self, data: bytes) -> None:
@@ -206,10 +207,11 @@ class Outbound(asyncio.Protocol):
         """The head of the answer, and what came behind it; None while only interim ones came."""
         while True:
             data = data.lstrip(b"\r\n")  # before a first line, as senders of HTTP/1.0 liked it
-            end = data.find(END)
+            end = data.find(END, max(self._seen - len(END), 0))
             if end < 0:
                 self._wait_for_head(data)
                 return None, b""
+            self._seen = 0
             head = read_answer(data[: end + 2], self._bounds, method=self._method)
             data = data[end + 4 :]
             if not head.is_interim:
@@ -221,7 +223,7 @@ class Outbound(asyncio.Protocol):
     def _wait_for_head(self, data: bytes) -> None:
         if len(data) > self._bounds.field * _HEADERS:
             raise MalformedError("the head of the answer is too long")
-        self._buffer = data
+        self._buffer, self._seen = data, len(data)  # however it drips, each byte is looked at once
 
     def _read_body(self, data: bytes) -> None:
         taker = self._taker

@@ -1,5 +1,7 @@
 """What a message says, read in one way only; what two readers could take for different messages is none."""
 
+import contextlib
+import time
 from itertools import pairwise
 
 import pytest
@@ -170,3 +172,36 @@ def test_the_head_of_an_answer_is_written_with_its_framing():
         == b"HTTP/1.1 404 Not Found\r\nX: a\r\nContent-Length: 0\r\n\r\n"
     )
     assert write_head(299, [], "") == b"HTTP/1.1 299 \r\n\r\n"
+
+
+def drip(raw):
+    for length in range(1, len(raw) + 1):
+        check_beginning(raw[:length], seen=length - 1)
+
+
+@pytest.mark.parametrize("raw", [b"GET /x\r\n", LINE + b"X: a\nY", LINE + b"X: a\rY", LINE.replace(b"\r", b"")])
+def test_a_beginning_that_drips_is_refused_as_soon_as_one_that_comes_at_once(raw):
+    with pytest.raises(MalformedError):
+        drip(raw)
+
+
+@given(cuts=st.lists(st.integers(0, len(GOOD)), max_size=6))
+def test_a_good_beginning_is_waited_for_however_it_is_cut(cuts):
+    places = [0, *sorted(cuts), len(GOOD)]
+    for seen, length in pairwise(places):
+        check_beginning(GOOD[:length], seen=seen)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"_" * 60000, b"X: " + b" " * 60000, b"0" * 60000, b"X" * 60000, b"X-Request-ID: " + b"a" * 60000 + b"\x00"],
+)
+def test_no_head_takes_long_to_refuse(line):
+    """Each of these took seconds, or would, with patterns that go back over what they have read."""
+    large = Bounds(2**17, 2**17)
+    started = time.process_time()
+    for raw in (GOOD + line + b"\r\n", GOOD.replace(b"Host", line + b"\r\nHost"), line + b"\r\n"):
+        with contextlib.suppress(MalformedError):
+            read_request(raw, large)
+        message_ids(raw)
+    assert time.process_time() - started < 1

@@ -480,3 +480,15 @@ async def test_a_client_that_hangs_up_cancels_its_handler(serving):
         writer.transport.abort()
         await asyncio.wait_for(cancelled.wait(), 5)
     assert server.failures == []
+
+
+@pytest.mark.parametrize("cut", range(1, len(GOOD) + 2))
+async def test_a_head_is_found_wherever_it_was_cut(serving, cut):
+    whole = GOOD + b"\r\n"
+    async with serving(hello) as server:
+        reader, writer = await server.connect()
+        writer.write(whole[:cut])
+        await asyncio.sleep(0)
+        writer.write(whole[cut:])
+        assert (await reader.readuntil(b"hello")).startswith(b"HTTP/1.1 200 ")
+        writer.close()
