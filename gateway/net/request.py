@@ -298,7 +298,7 @@ class Request:
         """End the connection in the middle of the answer, so that its reader knows that it isn't whole."""
         self._connection.abort()
 
-    def refuse(self, refusal: Any) -> None:
+    def refuse(self, refusal: Exception | None) -> None:
         """Nothing was answered, and this is why; None where something was, or nobody waits for it."""
         if refusal is not None and self.on_refused is not None and not self.gone:
             self.on_refused(self, refusal)

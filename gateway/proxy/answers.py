@@ -138,11 +138,11 @@ def head_of(
     for given in _values(answer, "link"):
         kept = [_led_back(link, side=side, links=links, secrets=secrets) for link in read_links(given)]
         if any(kept):
-            lines.append(f"Link: {', '.join(filter(None, kept))}")
+            lines.append(_as_bytes(f"Link: {', '.join(filter(None, kept))}"))
     location = next(_values(answer, "location"), None)
     target = links.lead_back(location) if location else None
     if target is not None:
-        lines.append(f"Location: {target}")
+        lines.append(_as_bytes(f"Location: {target}"))
     elif location and answer.http_status in _REDIRECTS:
         raise side.unusable("redirected elsewhere")
     elif location:
@@ -157,6 +157,11 @@ def _values(answer: AnswerHead, name: str) -> Iterator[str]:
             found, _, value = line.partition(": ")
             if found.lower() == name:
                 yield value if value.isascii() else value.encode("latin-1").decode(errors="surrogateescape")
+
+
+def _as_bytes(line: str) -> str:
+    """A line as it is written: Latin-1, which stands for the bytes of UTF-8."""
+    return line if line.isascii() else line.encode(errors="surrogateescape").decode("latin-1")
 
 
 def _led_back(link: Link, *, side: OtherSide, links: Links, secrets: Secrets | None) -> str:

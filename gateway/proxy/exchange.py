@@ -30,8 +30,8 @@ from gateway.proxy.breaker import Breaker, Breakers
 
 #: Makes the headers of our answer from the other side's; may refuse it.
 MakeHead = Callable[[AnswerHead], list[str]]
-#: Told when an exchange is over, with a refusal where nothing was answered.
-Done = Callable[[RefusedError | None], None]
+#: Told when an exchange is over; with a refusal, or a bug of ours, where nothing was answered.
+Done = Callable[[Exception | None], None]
 
 _CRLF: Final = "\r\n"
 _USER_AGENT: Final = f"User-Agent: ocpi-gateway/{__version__}\r\n"
@@ -175,9 +175,9 @@ class Exchange:
         Raises:
             RefusedError: nothing was answered.
         """
-        ended: asyncio.Future[RefusedError | None] = asyncio.get_running_loop().create_future()
+        ended: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
 
-        def done(refusal: RefusedError | None) -> None:
+        def done(refusal: Exception | None) -> None:
             if not ended.done():
                 ended.set_result(refusal)
 
@@ -471,6 +471,14 @@ class Relay:
 
     # --- ending
 
+    def _give_up(self) -> None:
+        """Let go of both sides, whatever is under way."""
+        self._over = True
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        self._request.detach()
+
     def _judge(self, head: AnswerHead) -> list[str] | None:
         """The header lines that travel back; None where the answer doesn't."""
         if self._over:
@@ -481,6 +489,10 @@ class Relay:
             lines = self._answer_head(head)
         except RefusedError as refused:
             self._fail(refused)
+            return None
+        except Exception as error:  # noqa: BLE001 - a bug, which the listener answers and tells as such
+            self._give_up()
+            self._done(error)
             return None
         self._call.http_status = head.http_status
         return lines
@@ -508,12 +520,8 @@ class Relay:
         if self._over:
             return
         self._account()
-        self._over = True
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self._give_up()
         request = self._request
-        request.detach()
         if not request.begun:
             self._call.http_status = 0
             self._done(refusal)

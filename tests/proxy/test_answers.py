@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.net.request import Response
 from gateway.ocpi.errors import Fault
 from gateway.ocpi.links import read_links
 from gateway.ocpi.partner import Endpoint
@@ -302,3 +303,26 @@ async def test_links_of_an_endpoint_with_a_query_are_sealed(rig):
 )
 def test_a_query_joins_the_one_that_is_there(url, query, joined):
     assert with_query(url, query) == joined
+
+
+async def test_a_parameter_of_a_link_in_any_script_travels_as_its_bytes(rig):
+    rig.backend.answers.append(
+        wire.answer(200, 'Link: <?page=2>; rel="next"; title="Zürich → 東京"'.encode().decode("latin-1"))
+    )
+    answer = await rig.ingress_request("GET", "/sender/locations")
+    assert answer.http_status == 200
+    assert answer.one("Link").encode("latin-1").decode().endswith('title="Zürich → 東京"')
+
+
+async def test_a_bug_in_what_reads_an_answer_is_answered_and_drops_the_connection(rig, monkeypatch):
+    def fail(*_, **__):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("gateway.proxy.heads.returned", fail)
+    refused = []
+    rig._refuse = lambda request, error: (refused.append(error), request.respond(Response(500)))
+    answer = await rig.ingress_request("GET", "/sender/locations")
+    monkeypatch.undo()
+    assert answer.http_status == 500
+    assert isinstance(refused[0], RuntimeError)
+    assert (await rig.ingress_request("GET", "/sender/locations")).http_status == 200
