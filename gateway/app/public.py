@@ -117,11 +117,21 @@ class PublicFront:
     def _functional(self, request: Request, call: Call, path: FunctionalPath) -> Handling:
         """Forward; whoever is in memory with a token that was used before is admitted without waiting for anything."""
         call.module, call.version, call.interface_role = path.module, path.version, path.role
-        present = self._gatekeeper.admit_at_once(request.headers.get("authorization"), Area.FUNCTIONAL)
+        header = request.headers.get("authorization")
+        present = self._gatekeeper.admit_at_once(header, Area.FUNCTIONAL)
         if present is None:
+            self._refuse_at_once(header, call.source)
             return self._functional_later(request, call, path)
         self._permit(request, call, present.partner)
         return self._forward(request, call, present.partner, path)
+
+    def _refuse_at_once(self, header: str | None, source: str) -> None:
+        """Raise where nothing has to be waited for to know that a token is no good: a flood of such costs little."""
+        refusal = self._gatekeeper.refusal_at_once(header)
+        if refusal is None or (refusal is Refusal.UNKNOWN and self._limits.may_look(source)):
+            return
+        self._limits.refused_token(source)
+        raise UnauthenticatedError(refusal)
 
     async def _functional_later(self, request: Request, call: Call, path: FunctionalPath) -> None:
         holder = await self._admit(request, call, Area.FUNCTIONAL)

@@ -1,6 +1,7 @@
 """The access log: one event and one set of counts for each request through a listener."""
 
 from collections.abc import Callable
+from typing import Final
 
 import structlog
 from structlog.typing import FilteringBoundLogger
@@ -11,6 +12,9 @@ from gateway.observe.lines import as_bound
 from gateway.observe.logs import write_request
 from gateway.observe.metrics import Metrics
 from gateway.ocpi.errors import Fault
+
+#: What a partner does wrong is told like any other request.
+_EVERYDAY: Final = frozenset({None, Fault.PARTNER})
 
 
 class CallLog:
@@ -44,7 +48,7 @@ class CallLog:
         """Log and count a request; exactly once for each that was started."""
         call.total_seconds = self.monotonic() - call.started
         self._metrics.request_finished(call)
-        if call.fault is None and not call.reason and write_request(call, self._bound):
+        if call.fault in _EVERYDAY and write_request(call, self._bound):
             return
         log = self._logger.info
         if call.fault is Fault.GATEWAY:

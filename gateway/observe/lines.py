@@ -67,7 +67,7 @@ class Output:
 
 
 class RequestLines:
-    """Writes the JSON lines of requests that nothing was wrong with."""
+    """Writes the JSON lines of requests that are told on the level of information."""
 
     def __init__(self, output: Output, *, clock: Callable[[], float] = epoch_now) -> None:
         self._add = output.add
@@ -89,7 +89,8 @@ class RequestLines:
         get = call.headers.get
         headers = self._known(tuple([get(name) for name in LOGGED_HEADERS]), _headers)
         texts = f"{call.path}\n{call.request_id}\n{call.correlation_id}"
-        if about is None or headers is None or not _is_harmless(texts):
+        why = self._known((call.fault, call.reason), _why) if call.fault or call.reason else ""
+        if about is None or headers is None or why is None or not _is_harmless(texts):
             return False
         upstream = call.upstream_seconds
         waited = "" if upstream is None else f'"upstream_ms":{upstream * _MILLI:.2f},'
@@ -98,7 +99,7 @@ class RequestLines:
             f'{{"timestamp":"{self._now()}","level":"info","event":"{_EVENT}",{about}"path":{quoted(call.path)},'
             f'"http_status":{call.http_status},{status_code}"request_id":{quoted(call.request_id)},'
             f'"correlation_id":{quoted(call.correlation_id)},"own_ms":{call.own_seconds * _MILLI:.2f},{waited}'
-            f'"bytes_in":{call.bytes_in},"bytes_out":{call.bytes_out}{headers}{bound}}}\n'
+            f'"bytes_in":{call.bytes_in},"bytes_out":{call.bytes_out}{why}{headers}{bound}}}\n'
         )
         return True
 
@@ -134,6 +135,14 @@ def _about(values: tuple[str | None, ...]) -> str | None:
     if any(redact_text(value) != value for value in said.values()):
         return None
     return "".join(f'"{name}":{quoted(value)},' for name, value in said.items())
+
+
+def _why(values: tuple[str | None, ...]) -> str | None:
+    fault, reason = values
+    if redact_text(reason or "") != (reason or ""):
+        return None
+    told = f',"fault":"{fault}"' if fault else ""
+    return f'{told},"reason":{quoted(reason)}' if reason else told
 
 
 def _headers(values: tuple[str | None, ...]) -> str | None:

@@ -67,7 +67,7 @@ def configure(*, level: str, form: str, stream: TextIO | None = None) -> None:
 
 
 def write_request(call: Call, bound: str) -> bool:
-    """Write the line of a request that nothing was wrong with; False where it has to be logged as any other event.
+    """Write the line of a request, on the level of information; False where it has to be logged as any other event.
 
     Args:
         bound: what its logger is bound to, from `gateway.observe.lines.as_bound`.

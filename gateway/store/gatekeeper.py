@@ -117,6 +117,15 @@ class Gatekeeper:
         admission = admit(partner.state, token.kind, token.state, area, provable=token.provable)
         return holder if admission is Admission.ADMITTED else None
 
+    def refusal_at_once(self, header: str | None) -> Refusal | None:
+        """Why a header names nobody, as far as is in memory: only an UNKNOWN token can be known to the store."""
+        if not header:
+            return Refusal.MISSING
+        digests = self._digests(header)
+        if not digests:
+            return Refusal.MALFORMED
+        return None if any(map(self._directory.holder, digests)) else Refusal.UNKNOWN
+
     def _known(self, header: str) -> Holder | None:
         """Who presents this, as far as is in memory; the digests of headers that were good once are remembered."""
         digest = self._digest_of.get(header)

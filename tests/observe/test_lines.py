@@ -16,6 +16,7 @@ from gateway.observe.events import Event
 from gateway.observe.lines import Output, RequestLines
 from gateway.observe.metrics import Metrics
 from gateway.observe.redaction import redact
+from gateway.ocpi.errors import Fault
 from gateway.ocpi.tokens import PREFIX
 
 texts = st.text(st.characters(codec="utf-8"), max_size=30) | st.sampled_from(
@@ -47,6 +48,8 @@ def a_call(**fields):
     headers=st.dictionaries(st.sampled_from([*LOGGED_HEADERS, "authorization", "x-other"]), texts),
     upstream_seconds=st.none() | st.floats(0, 100),
     status_code=st.none() | st.just(1000),
+    fault=st.none() | st.just(Fault.PARTNER),
+    reason=texts,
 )
 def test_what_the_fast_way_writes_is_what_the_pipeline_makes_of_the_event(**fields):
     call = a_call(**fields)
@@ -75,6 +78,7 @@ def test_an_ordinary_request_goes_the_fast_way(lines):
         {"request_id": f"{PREFIX}0123456789abcdef"},
         {"headers": {"user-agent": "Token 0123456789abcdef="}},
         {"module": f"{PREFIX}0123456789abcdef"},
+        {"reason": f"{PREFIX}0123456789abcdef"},
     ],
 )
 def test_no_secret_gets_through_the_fast_way(lines, calls, secret):
