@@ -101,14 +101,14 @@ def _tap_answers(watch):
     def begun(_, http_status, lines, *__, **___):
         watch.note(f"the head of an answer with {http_status}", "\n".join(lines))
 
-    def answered(request, http_status, lines, body, **more):
-        begun(request, http_status, lines)
-        if http_status >= _FAILED:
-            watch.note(f"an answer with {http_status}", body)
+    def answered(_, response):
+        if response.http_status >= _FAILED:
+            watch.note(f"an answer with {response.http_status}", response.body)
 
     _after(Answer, "body", made)
     _before(Request, "begin", begun)
-    _before(Request, "answer", answered)
+    _before(Request, "answer", begun)
+    _before(Request, "respond", answered)
 
 
 def _tap_outputs(watch):
