@@ -23,8 +23,8 @@ from gateway.observe.redaction import redact, redact_text
 _LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _MAX_FRAMES: Final = 12
-#: What writes the lines of requests, where it may.
-_fast: Final[list[RequestLines]] = []
+#: What writes the lines of requests, where it may: as long as the pipeline still ends as it was put together.
+_fast: Final[list[tuple[RequestLines, list[Processor]]]] = []
 _MAX_CAUSES: Final = 5
 
 
@@ -46,14 +46,15 @@ def configure(*, level: str, form: str, stream: TextIO | None = None) -> None:
         _redact,
     ]
     render: list[Processor] = [_printable, _console(target)] if console else [_json]
+    processors = pipeline + render
+    _fast[:] = [] if console or _LEVELS[level] > logging.INFO else [(RequestLines(target), processors)]
     structlog.configure(
-        processors=pipeline + render,
+        processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
         logger_factory=structlog.WriteLoggerFactory(target),  # type: ignore[arg-type]
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(target)
-    _fast[:] = [] if console or _LEVELS[level] > logging.INFO else [RequestLines(target)]
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[_as_library_event, *pipeline],
@@ -72,7 +73,10 @@ def write_request(call: Call, bound: str) -> bool:
     Args:
         bound: what its logger is bound to, from `gateway.observe.lines.as_bound`.
     """
-    return bool(_fast) and _fast[0].write(call, bound)
+    if not _fast:
+        return False
+    lines, processors = _fast[0]
+    return processors[-1] is _json and lines.write(call, bound)
 
 
 def describe_exception(error: BaseException) -> str:

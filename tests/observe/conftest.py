@@ -8,6 +8,7 @@ import warnings
 import pytest
 import structlog
 
+from gateway.observe import logs
 from gateway.observe.logs import configure
 
 
@@ -41,3 +42,4 @@ def logged():
     root.handlers[:] = before
     root.setLevel(level)
     structlog.reset_defaults()
+    logs._fast.clear()
