@@ -1,6 +1,7 @@
 """The schema. Alembic's versions in `migrations/` make it; a test holds the two against each other."""
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -41,9 +42,11 @@ class UtcDateTime(TypeDecorator[datetime]):
         value = value.astimezone(UTC) if value is not None else None
         return value.replace(tzinfo=None) if value is not None and dialect.name == "sqlite" else value
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Give the time zone back."""
-        return value.replace(tzinfo=UTC) if value is not None and dialect.name == "sqlite" else value
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None] | None:
+        """What gives the time zone back; SQLite's text is read in one step, because thousands are read at start."""
+        if dialect.name == "sqlite":
+            return lambda text: None if text is None else datetime.fromisoformat(f"{text}+00:00")
+        return super().result_processor(dialect, coltype)
 
 
 metadata = MetaData(
