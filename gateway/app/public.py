@@ -38,8 +38,9 @@ from gateway.ocpi.refusal import RefusedError
 from gateway.ocpi.timestamps import Clock
 from gateway.ocpi.vocabulary import CREDENTIALS, METHODS, VERSIONS
 from gateway.proxy import refusals
-from gateway.proxy.exchange import Bounds, Pace, read_body
+from gateway.proxy.bodies import read_body
 from gateway.proxy.ingress import Ingress
+from gateway.proxy.sides import Bounds, Pace
 from gateway.store.directory import Directory, Holder
 from gateway.store.engine import StoreUnavailableError
 from gateway.store.gatekeeper import Gatekeeper, Refusal, UnauthenticatedError

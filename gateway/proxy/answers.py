@@ -15,8 +15,8 @@ from gateway.ocpi.links import Link, as_uri, read_links, rest_below
 from gateway.ocpi.paths import is_canonical
 from gateway.ocpi.urls import host_of, path_of, resolve
 from gateway.proxy import heads
-from gateway.proxy.exchange import OtherSide
 from gateway.proxy.heads import Secrets
+from gateway.proxy.sides import OtherSide
 from gateway.store.vault import Vault
 
 _SEALED: Final = re.compile(r"/~([A-Za-z0-9_-]{39,})")

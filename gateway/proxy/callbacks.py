@@ -16,7 +16,8 @@ from gateway.ocpi.partner import Partner
 from gateway.ocpi.timestamps import Clock
 from gateway.ocpi.vocabulary import InterfaceRole
 from gateway.proxy import refusals
-from gateway.proxy.exchange import Bounds, read_body
+from gateway.proxy.bodies import read_body
+from gateway.proxy.sides import Bounds
 from gateway.store import callbacks
 from gateway.store.callbacks import Callback
 from gateway.store.engine import Store, StoreUnavailableError

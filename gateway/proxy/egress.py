@@ -30,12 +30,14 @@ from gateway.ocpi.vocabulary import METHODS, InterfaceRole
 from gateway.proxy import heads, refusals, routing
 from gateway.proxy.addressee import Addressee, Addressees, check_callable, stated
 from gateway.proxy.answers import PartnerLinks, Seal, head_of, sealed_in, with_query
+from gateway.proxy.bodies import read_body
 from gateway.proxy.breaker import Breakers
 from gateway.proxy.callbacks import EGRESS, INGRESS, ResponseUrls, has_response_url
-from gateway.proxy.exchange import Bounds, Exchange, MakeHead, OtherSide, Pace, read_body
+from gateway.proxy.exchange import Exchange
 from gateway.proxy.heads import Secrets
 from gateway.proxy.offer import Offer
 from gateway.proxy.routing import End
+from gateway.proxy.sides import Bounds, MakeHead, OtherSide, Pace
 from gateway.store.directory import Directory
 from gateway.store.engine import Store
 from gateway.store.vault import Vault

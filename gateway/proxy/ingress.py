@@ -25,9 +25,10 @@ from gateway.proxy import heads, refusals, routing
 from gateway.proxy.answers import BackendLinks, Seal, head_of, sealed_in, with_query
 from gateway.proxy.breaker import Breakers
 from gateway.proxy.callbacks import EGRESS, INGRESS, ResponseUrls, callback_id_in, has_response_url
-from gateway.proxy.exchange import Bounds, Exchange, MakeHead, OtherSide, Pace, Place
+from gateway.proxy.exchange import Exchange, Place
 from gateway.proxy.offer import Habits, Offer
 from gateway.proxy.routing import End
+from gateway.proxy.sides import Bounds, MakeHead, OtherSide, Pace
 from gateway.store.engine import Store
 from gateway.store.vault import Vault
 
