@@ -8,7 +8,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from gateway.net.alarm import Alarm
-from gateway.net.http1 import END, MalformedError, check_beginning, message_ids, read_request, write_head
+from gateway.net.http1 import END, MalformedError, as_lines, check_beginning, message_ids, write_head
 from gateway.net.request import Request
 from gateway.ocpi.vocabulary import METHODS
 
@@ -191,7 +191,7 @@ class Connection(asyncio.Protocol):
         self._seen = 0
         raw, self._buffer = data[: end + 2], data[end + 4 :]
         try:
-            head = read_request(raw, self.server.bounds)
+            head = self.server.forms.read(raw)
         except MalformedError as error:
             self._refuse(error, raw)
             return False
@@ -234,9 +234,8 @@ class Connection(asyncio.Protocol):
     def _refuse(self, error: MalformedError, raw: bytes) -> None:
         """Answer what is no request, and close: where the next one would begin is anybody's guess."""
         response = self.server.refusal(error, peer=self.source, ids=message_ids(raw))
-        lines = [f"{name}: {value}" for name, value in response.headers.items()]
         framing = f"{self.server.date()}Content-Length: {len(response.body)}\r\nConnection: close\r\n"
-        self.write(write_head(response.http_status, lines, framing) + response.body)
+        self.write(write_head(response.http_status, as_lines(response.headers) + framing) + response.body)
         self._finish(unread=True)
 
     # --- ending

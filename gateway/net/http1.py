@@ -7,9 +7,9 @@ every byte as it came.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 _NAME: Final = r"[!#$%&'*+.^`|~0-9A-Za-z-]++"
 _TEXT: Final = r"[\t\x20-\x7e\x80-\xff]*+"
@@ -24,7 +24,6 @@ _LENGTH: Final = re.compile(r"0|[1-9][0-9]{0,18}")
 _MESSAGE_ID: Final = re.compile(r"(?mi)^(X-Request-ID|X-Correlation-ID):[ \t]*([!-~]+)[ \t]*\r?$")
 _CHUNK_SIZE: Final = re.compile(rb"0*([0-9A-Fa-f]{1,15})(?:;[\t\x20-\x7e\x80-\xff]*)?")
 _BLANKS: Final = "\t "
-_CRLF: Final = "\r\n"
 _STATUS_LINES: Final = {each.value: f"HTTP/1.1 {each.value} {each.phrase}\r\n" for each in HTTPStatus}
 _HIGHEST_PORT: Final = 65535
 _MOST_FIELDS: Final = 128
@@ -46,6 +45,9 @@ _ONCE: Final = frozenset(
         "x-request-id",
     }
 )
+#: Headers that differ between messages of one form; none of them travels on as it is.
+VARYING: Final = frozenset({"content-length", "x-correlation-id", "x-request-id"})
+_MOST_FACTS: Final = 64
 _NEVER_TRAILING: Final = frozenset({"content-length", "host", "transfer-encoding"})
 
 #: How long a body is, where the head doesn't say it in bytes.
@@ -74,38 +76,84 @@ class Bounds(NamedTuple):
     field: int
 
 
+class Form:
+    """What heads have in common that differ in nothing but the target, the message ids and the length of the body.
+
+    Most requests of a client share one, and so do most answers of a server (`gateway.net.forms`): what follows from it
+    is worked out once.
+
+    Attributes:
+        minor: of the version: 0 or 1.
+        lines: the headers in order, each as `Name: value`, without VARYING.
+        headers: values by name in lower case, repeated ones joined; those of VARYING are one message's.
+        lives: its connection may serve for another message.
+        key: by which it may be found again.
+    """
+
+    __slots__ = ("_facts", "headers", "key", "lines", "lives", "minor")
+
+    def __init__(self, minor: int, lines: list[str], headers: dict[str, str], *, lives: bool) -> None:
+        self.minor = minor
+        self.lines = lines if VARYING.isdisjoint(headers) else [each for each in lines if _name_of(each) not in VARYING]
+        self.headers = headers
+        self.lives = lives
+        self.key: tuple[bytes, ...] | None = None
+        self._facts: dict[object, Any] = {}
+
+    def known(self, key: object) -> Any:
+        """What was worked out from it before; None where nothing was."""
+        return self._facts.get(key)
+
+    def keep(self, key: object, fact: Any) -> None:
+        """Remember what follows from it and from the key."""
+        if len(self._facts) >= _MOST_FACTS:
+            self._facts.clear()
+        self._facts[key] = fact
+
+
 class RequestHead(NamedTuple):
     """The head of a request.
 
     Attributes:
         target: exactly as received; begins with a slash.
-        minor: of the version: 0 or 1.
-        lines: the headers in order, each as `Name: value`.
         headers: values by name in lower case; repeated ones joined.
         length: of the body in bytes, or CHUNKED.
     """
 
     method: str
     target: str
-    minor: int
-    lines: list[str]
     headers: dict[str, str]
     length: int
+    form: Form
+
+    @property
+    def minor(self) -> int:
+        """Of the version: 0 or 1."""
+        return self.form.minor
 
 
 class AnswerHead(NamedTuple):
-    """The head of an answer; `length` may also be UNTIL_CLOSE, and `lives` tells whether the connection goes on."""
+    """The head of an answer; as that of a request, but its length may also be UNTIL_CLOSE."""
 
     http_status: int
-    lines: list[str]
     headers: dict[str, str]
     length: int
-    lives: bool
+    form: Form
 
     @property
     def is_interim(self) -> bool:
         """Whether a final answer follows."""
         return self.http_status in _INTERIM
+
+    @property
+    def is_bodiless(self) -> bool:
+        """Whether there is no body, whatever length is told."""
+        return self.http_status in _NO_BODY or self.is_interim
+
+    @property
+    def lives(self) -> bool:
+        """Whether the connection goes on."""
+        return self.form.lives
 
 
 def read_request(raw: bytes, bounds: Bounds) -> RequestHead:
@@ -132,14 +180,12 @@ def read_request(raw: bytes, bounds: Bounds) -> RequestHead:
     length = headers.get("content-length")
     if encoding is not None:  # R1, R2
         size = _chunked(encoding, length, minor, text)
-    elif length is None:
-        size = 0
-    elif _LENGTH.fullmatch(length):  # R3
-        size = int(length)
     else:
-        raise MalformedError("the Content-Length is not a plain decimal number")
+        size = 0 if length is None else read_length(length)
     _check_host(headers.get("host"), minor)
-    return RequestHead(method, target, int(minor), lines, headers, size)
+    said = headers.get("connection", "").lower()
+    lives = minor == "1" and size != CHUNKED and "close" not in said and "upgrade" not in headers
+    return RequestHead(method, target, headers, size, Form(int(minor), lines, headers, lives=lives))
 
 
 def read_answer(raw: bytes, bounds: Bounds, *, method: str = "GET") -> AnswerHead:
@@ -162,7 +208,19 @@ def read_answer(raw: bytes, bounds: Bounds, *, method: str = "GET") -> AnswerHea
         words = {word.strip() for word in headers["connection"].lower().split(",")}
         lives = "close" not in words and (lives or "keep-alive" in words)
     length = _answer_length(headers, http_status, method)
-    return AnswerHead(http_status, lines, headers, length, lives and length != UNTIL_CLOSE)
+    form = Form(int(minor), lines, headers, lives=lives and length != UNTIL_CLOSE)
+    return AnswerHead(http_status, headers, length, form)
+
+
+def read_length(text: str) -> int:
+    """Read a Content-Length (R3).
+
+    Raises:
+        MalformedError: two readers could take it for different numbers.
+    """
+    if not _LENGTH.fullmatch(text):
+        raise MalformedError("the Content-Length is not a plain decimal number")
+    return int(text)
 
 
 def check_beginning(raw: bytes, *, seen: int = 0) -> None:
@@ -186,11 +244,15 @@ def message_ids(raw: bytes) -> Mapping[str, str]:
     return {name.lower(): value for name, value in _MESSAGE_ID.findall(raw.decode("latin-1"))}
 
 
-def write_head(http_status: int, lines: Sequence[str], framing: str) -> bytes:
-    """Write the head of an answer; `framing` are whole header lines, each with its line end."""
+def write_head(http_status: int, headers: str) -> bytes:
+    """Write the head of an answer; `headers` are whole lines, each with its line end."""
     start = _STATUS_LINES.get(http_status) or f"HTTP/1.1 {http_status} \r\n"
-    text = f"{start}{_CRLF.join(lines)}\r\n{framing}\r\n" if lines else f"{start}{framing}\r\n"
-    return text.encode("latin-1")
+    return f"{start}{headers}\r\n".encode("latin-1")
+
+
+def as_lines(headers: Mapping[str, str]) -> str:
+    """Headers as whole lines, each with its line end."""
+    return "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
 
 
 class Chunks:
@@ -313,6 +375,10 @@ def _joined(lines: list[str]) -> dict[str, str]:
     return headers
 
 
+def _name_of(line: str) -> str:
+    return line.partition(":")[0].lower()
+
+
 def _check_sizes(line: str, block: str, bounds: Bounds) -> None:
     if len(line) > bounds.line or any(len(each) > bounds.field + 2 for each in block.split("\r\n")):
         raise MalformedError("a header or the URL is too long", http_status=431)
@@ -343,10 +409,9 @@ def _answer_length(headers: Mapping[str, str], http_status: int, method: str) ->
     encoding, length = headers.get("transfer-encoding"), headers.get("content-length")
     if encoding is not None and length is not None:
         raise MalformedError("Content-Length and Transfer-Encoding exclude each other")
-    if length is not None and not _LENGTH.fullmatch(length):
-        raise MalformedError("the Content-Length is not a plain decimal number")
+    size = None if length is None else read_length(length)
     if http_status in _NO_BODY or http_status in _INTERIM or method == "HEAD":
         return 0
     if encoding is not None:
         return CHUNKED if encoding.lower() == "chunked" else UNTIL_CLOSE
-    return UNTIL_CLOSE if length is None else int(length)
+    return UNTIL_CLOSE if size is None else size

@@ -8,7 +8,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final, Protocol
 
 from gateway.net.alarm import Alarm
-from gateway.net.http1 import CHUNKED, END, UNTIL_CLOSE, AnswerHead, Bounds, Chunks, MalformedError, read_answer
+from gateway.net.http1 import CHUNKED, END, UNTIL_CLOSE, AnswerHead, Bounds, Chunks, MalformedError
 
 if TYPE_CHECKING:
     from gateway.net.pool import Destination, Pool
@@ -212,7 +212,7 @@ class Outbound(asyncio.Protocol):
                 self._wait_for_head(data)
                 return None, b""
             self._seen = 0
-            head = read_answer(data[: end + 2], self._bounds, method=self._method)
+            head = self._pool.forms.read(data[: end + 2], self._method)
             data = data[end + 4 :]
             if not head.is_interim:
                 self._buffer = b""

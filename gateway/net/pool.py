@@ -19,6 +19,7 @@ from aiohttp.abc import AbstractResolver
 from aiohttp.resolver import DefaultResolver
 
 from gateway.net.address import AddressPolicy, GuardedResolver, calling
+from gateway.net.forms import AnswerForms
 from gateway.net.http1 import Bounds
 from gateway.net.lookups import BoundedResolver
 from gateway.net.outbound import Outbound
@@ -92,6 +93,7 @@ class Pool:
         in_all: int = 512,
         for_each: int = 512,
     ) -> None:
+        self.forms = AnswerForms(bounds)
         self._dial = dial
         self._bounds = bounds
         self._connect_seconds = connect_seconds

@@ -6,11 +6,11 @@ gone.
 """
 
 from collections import deque
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from gateway.net.http1 import CHUNKED, Chunks, MalformedError, RequestHead, write_head
+from gateway.net.http1 import CHUNKED, Chunks, MalformedError, RequestHead, as_lines, write_head
 
 if TYPE_CHECKING:
     import asyncio
@@ -252,26 +252,23 @@ class Request:
 
     def respond(self, response: Response) -> None:
         """Write a whole answer."""
-        lines = [f"{name}: {value}" for name, value in response.headers.items()]
-        self.answer(response.http_status, lines, response.body, closes=response.closes)
+        self.answer(response.http_status, as_lines(response.headers), response.body, closes=response.closes)
 
-    def answer(
-        self, http_status: int, lines: Sequence[str], body: bytes, *, closes: bool = False, dated: bool = False
-    ) -> None:
-        """Write a whole answer; `lines` are its headers, without those of its framing."""
-        self._start(http_status, lines, len(body), closes=closes, dated=dated)
+    def answer(self, http_status: int, headers: str, body: bytes, *, closes: bool = False, dated: bool = False) -> None:
+        """Write a whole answer; `headers` are whole lines, without those of its framing."""
+        self._start(http_status, headers, len(body), closes=closes, dated=dated)
         self._connection.write(self._head + (b"" if self.method == "HEAD" else body))
         self.begun = True
         self._end()
 
-    def begin(self, http_status: int, lines: Sequence[str], length: int, *, dated: bool = False) -> None:
+    def begin(self, http_status: int, headers: str, length: int, *, dated: bool = False) -> None:
         """Prepare an answer that is streamed; nothing is written before its first piece, or its end.
 
         Args:
             length: of the body, or CHUNKED or UNTIL_CLOSE where it isn't known.
-            dated: the lines hold a `Date`.
+            dated: the headers hold a `Date`.
         """
-        self._start(http_status, lines, length, dated=dated)
+        self._start(http_status, headers, length, dated=dated)
 
     def write(self, piece: bytes) -> None:
         """Write a piece of the answer's body."""
@@ -302,6 +299,10 @@ class Request:
         """Nothing was answered, and this is why; None where something was, or nobody waits for it."""
         if refusal is not None and self.on_refused is not None and not self.gone:
             self.on_refused(self, refusal)
+
+    def remember(self) -> None:
+        """Its sender is welcome, and will ask in this form again."""
+        self._connection.server.forms.remember(self.head)
 
     def spawn(self, handling: Coroutine[Any, Any, Response | None]) -> None:
         """Let a coroutine handle it, which ends with the connection; it gives the answer, unless it wrote one."""
@@ -348,32 +349,22 @@ class Request:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    def _start(
-        self, http_status: int, lines: Sequence[str], length: int, *, closes: bool = False, dated: bool = False
-    ) -> None:
-        head = self.head
+    def _start(self, http_status: int, headers: str, length: int, *, closes: bool = False, dated: bool = False) -> None:
+        form = self.head.form
         self._chunked_answer = False
-        self._lives = (
-            self.complete
-            and head.minor == 1
-            and head.length != CHUNKED
-            and not closes
-            and not self._connection.server.closing
-            and not self.is_last
-            and "upgrade" not in head.headers
-        )
+        self._lives = self.complete and form.lives and not closes and not self._connection.server.closing
         framing = "" if dated else self._connection.server.date()
         if http_status not in _NO_BODY:
             if length >= 0:
                 framing += f"Content-Length: {length}\r\n"
-            elif head.minor == 1:
+            elif form.minor == 1:
                 self._chunked_answer = True
                 framing += "Transfer-Encoding: chunked\r\n"
             else:
                 self._lives = False
         if not self._lives:
             framing += "Connection: close\r\n"
-        self._head = write_head(http_status, lines, framing)
+        self._head = write_head(http_status, headers + framing)
 
     def _end(self) -> None:
         self.answered = True

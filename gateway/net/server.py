@@ -11,6 +11,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from gateway.net.connection import Connection
+from gateway.net.forms import RequestForms
 from gateway.net.http1 import Bounds, MalformedError
 from gateway.net.request import Request, Response
 from gateway.net.room import Room
@@ -72,6 +73,7 @@ class GatewayServer:
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self.bounds = bounds
+        self.forms = RequestForms(bounds)
         self.head_bytes = bounds.field * _HEADERS
         self.header_seconds = header_seconds
         self.keep_alive_seconds = keep_alive_seconds

@@ -121,8 +121,8 @@ def head_of(
     side: OtherSide,
     links: Links | None,
     secrets: Secrets | None = None,
-) -> list[str]:
-    """Make the header lines of our answer.
+) -> str:
+    """Make the headers of our answer: whole lines, each with its line end.
 
     Args:
         links: None where no link is expected: then none travels back.
@@ -131,29 +131,34 @@ def head_of(
     Raises:
         RefusedError: a redirect or the link to the next page can't be led back: leaving it out would lose data.
     """
-    lines = heads.returned(answer, secrets=secrets)
-    lines += (f"X-Request-ID: {call.request_id}", f"X-Correlation-ID: {call.correlation_id}")
-    if links is None:
-        return lines
+    kept = answer.form.known(secrets)
+    if kept is None:
+        kept = heads.returned(answer.form, secrets=secrets)
+        answer.form.keep(secrets, kept)
+    headers = f"{kept}X-Request-ID: {call.request_id}\r\nX-Correlation-ID: {call.correlation_id}\r\n"
+    return headers if links is None else headers + heads.as_text(_led(answer, call, side, links, secrets))
+
+
+def _led(answer: AnswerHead, call: Call, side: OtherSide, links: Links, secrets: Secrets | None) -> Iterator[str]:
+    """The lines of the answer's links that travel back."""
     for given in _values(answer, "link"):
         kept = [_led_back(link, side=side, links=links, secrets=secrets) for link in read_links(given)]
         if any(kept):
-            lines.append(_as_bytes(f"Link: {', '.join(filter(None, kept))}"))
+            yield _as_bytes(f"Link: {', '.join(filter(None, kept))}")
     location = next(_values(answer, "location"), None)
     target = links.lead_back(location) if location else None
     if target is not None:
-        lines.append(_as_bytes(f"Location: {target}"))
+        yield _as_bytes(f"Location: {target}")
     elif location and answer.http_status in _REDIRECTS:
         raise side.unusable("redirected elsewhere")
     elif location:
         call.reason = f"{side.name} gave a Location that leads elsewhere; it was left out"
-    return lines
 
 
 def _values(answer: AnswerHead, name: str) -> Iterator[str]:
     """The values of a header, read as UTF-8; what isn't stays recognizable as bytes."""
     if name in answer.headers:
-        for line in answer.lines:
+        for line in answer.form.lines:
             found, _, value = line.partition(": ")
             if found.lower() == name:
                 yield value if value.isascii() else value.encode("latin-1").decode(errors="surrogateescape")

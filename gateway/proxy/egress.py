@@ -144,7 +144,7 @@ class Egress:
         partner, endpoint = addressee.partner, addressee.endpoint
         hosts = self._offer.hosts(partner)
         seal = Seal(self._vault, f"egress/{partner.id}/{module}/{role}")
-        lines = self._head(request, call, partner, module, role, addressed=addressee.party)
+        headers = self._head(request, call, partner, module, role, addressed=addressee.party)
         url, query, body = _exact(endpoint, path.rest, seal, hosts), path.query, None
         request.send_continue()
         if has_response_url(module, role, request.method):
@@ -156,7 +156,7 @@ class Egress:
         links = PartnerLinks(
             requested=url, endpoint=endpoint.url, hosts=hosts, base=base, seal=seal, secrets=_secrets(partner)
         )
-        return await self._send(request, call, partner, url=url, lines=lines, links=links, body=body)
+        return await self._send(request, call, partner, url=url, headers=headers, links=links, body=body)
 
     async def _call_back(self, request: Request, call: Call, path: CallbackPath) -> None:
         """Forward a result to the `response_url` that a partner gave."""
@@ -170,10 +170,10 @@ class Egress:
         if host_of(callback.url) not in self._offer.hosts(partner):
             message = f"this response_url leads to a host that {partner.name} no longer has"
             raise refusals.unknown_path(message, fault=Fault.PARTNER)
-        lines = self._head(request, call, partner, "commands", InterfaceRole.SENDER)
+        headers = self._head(request, call, partner, "commands", InterfaceRole.SENDER)
         request.send_continue()
         url = with_query(callback.url, path.query)
-        return await self._send(request, call, partner, url=url, lines=lines, links=None, body=None)
+        return await self._send(request, call, partner, url=url, headers=headers, links=None, body=None)
 
     async def _send(
         self,
@@ -182,7 +182,7 @@ class Egress:
         partner: Partner,
         *,
         url: str,
-        lines: list[str],
+        headers: str,
         links: PartnerLinks | None,
         body: bytes | None,
     ) -> None:
@@ -192,23 +192,23 @@ class Egress:
             body = await self._repeatable(request)
         repeatable = former is not None and (body is not None or not request.has_body)
         if body is not None:
-            lines = heads.without(lines, heads.OF_THE_BODY) if replaced else lines
+            headers = heads.without(headers, heads.OF_THE_BODY) if replaced else headers
 
-        def head(answer: AnswerHead) -> list[str]:
+        def head(answer: AnswerHead) -> str:
             return head_of(answer, call, side=_PARTNER, links=links, secrets=_secrets(partner))
 
-        def head_unless_refused(answer: AnswerHead) -> list[str]:
+        def head_unless_refused(answer: AnswerHead) -> str:
             if answer.http_status == _UNAUTHORIZED and repeatable:
                 raise _TokenRefusedError(_PARTNER.failed, fault=Fault.PARTNER)
             return head(answer)
 
         async def carry(outbound_token: str, answer_head: MakeHead) -> int:
-            authorization = f"Authorization: {self._authorization(partner, outbound_token)}"
+            authorization = f"Authorization: {self._authorization(partner, outbound_token)}\r\n"
             return await self._exchange.carried(
                 request,
                 call,
                 place=place,
-                lines=[*lines, authorization],
+                headers=headers + authorization,
                 answer_head=answer_head,
                 body=body,
             )
@@ -252,8 +252,8 @@ class Egress:
         role: InterfaceRole,
         *,
         addressed: Party | None = None,
-    ) -> list[str]:
-        """The outgoing head: what may travel on, then who speaks to whom; the token is added when it is sent."""
+    ) -> str:
+        """The outgoing headers: what may travel on, then who speaks to whom; the token is added when it is sent."""
         our_side = routing.other_side(role)
         sender = stated(request, End.FROM, self._offer.parties, module, our_side)
         receiver = stated(request, End.TO, partner.roles, module, role)
@@ -263,14 +263,13 @@ class Egress:
         if receiver is not None and receiver not in partner.parties:
             theirs = ", ".join(map(str, partner.parties))
             raise refusals.unknown_receiver(f"{receiver} is not a party of {partner.name}, which has: {theirs}")
-        lines = heads.forwarded(request.head)
-        lines += (f"X-Request-ID: {call.request_id}", f"X-Correlation-ID: {call.correlation_id}")
+        lines = [f"X-Request-ID: {call.request_id}", f"X-Correlation-ID: {call.correlation_id}"]
         if routing.is_routed(module):
             sender = sender or routing.likeliest(self._offer.parties, module, our_side)
             receiver = receiver or addressed or routing.likeliest(partner.roles, module, role)
             routing.state(lines, End.FROM, sender)
             routing.state(lines, End.TO, receiver)
-        return lines
+        return heads.forwarded(request.head.form) + heads.as_text(lines)
 
     async def _stand_in(self, partner: Partner, module: str, url: str) -> str:
         """The URL of ours that a partner gets for a `response_url` of the backend."""

@@ -17,7 +17,6 @@ from gateway.proxy.breaker import Breakers
 from gateway.proxy.relay import Relay
 from gateway.proxy.sides import Bounds, Done, MakeHead, OtherSide
 
-_CRLF: Final = "\r\n"
 _USER_AGENT: Final = f"User-Agent: ocpi-gateway/{__version__}\r\n"
 
 
@@ -47,7 +46,7 @@ class Exchange:
         call: Call,
         *,
         place: "Place",
-        lines: list[str],
+        headers: str,
         answer_head: MakeHead,
         done: Done,
         body: bytes | None = None,
@@ -56,7 +55,7 @@ class Exchange:
 
         Args:
             place: where it goes, from `located`.
-            lines: all headers that go out beside `Host` and the framing of the body.
+            headers: all that go out beside `Host` and the framing of the body, as whole lines.
             done: told once when nothing more will happen; with a refusal where nothing was answered.
             body: what goes out instead of the request's own body.
 
@@ -70,7 +69,7 @@ class Exchange:
         if not breaker.admits():
             raise self.side.gone()
         relay = Relay(self.side, self.bounds, request, call, breaker, answer_head=answer_head, done=done)
-        head = _write_head(request, place, lines, body)
+        head = _write_head(request, place, headers, body)
         connection = self.pool.idle(destination)
         if connection is not None:
             relay.start(connection, head, body)
@@ -158,7 +157,7 @@ def _located(origin: str, partner: str) -> tuple[Destination, str]:
     return Destination(secure, host, port, partner), shown if port == usual else f"{shown}:{port}"
 
 
-def _write_head(request: Request, place: Place, lines: list[str], body: bytes | None) -> bytes:
+def _write_head(request: Request, place: Place, headers: str, body: bytes | None) -> bytes:
     """The head of a request as it goes out."""
     if body is not None:
         framing = f"Content-Length: {len(body)}\r\n"
@@ -171,4 +170,4 @@ def _write_head(request: Request, place: Place, lines: list[str], body: bytes | 
     if "user-agent" not in request.headers:
         framing += _USER_AGENT
     line = f"{request.method} {place.target} HTTP/1.1"
-    return f"{line}\r\nHost: {place.host}\r\n{_CRLF.join(lines)}\r\n{framing}\r\n".encode("latin-1")
+    return f"{line}\r\nHost: {place.host}\r\n{headers}{framing}\r\n".encode("latin-1")

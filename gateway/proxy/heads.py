@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote
 
-from gateway.net.http1 import AnswerHead, RequestHead
+from gateway.net.http1 import Form
 
 _HOP_BY_HOP: Final = frozenset(
     {
@@ -120,27 +120,32 @@ class Secrets:
         return known
 
 
-def forwarded(head: RequestHead) -> list[str]:
-    """The header lines of a request that travel on as they are."""
-    return _filtered(head, _NOT_FORWARDED, _NOT_FORWARDED_PREFIXES)
+def forwarded(form: Form) -> str:
+    """The headers of a request that travel on as they are: whole lines, each with its line end."""
+    return as_text(_filtered(form, _NOT_FORWARDED, _NOT_FORWARDED_PREFIXES))
 
 
-def returned(head: AnswerHead, *, secrets: Secrets | None = None) -> list[str]:
-    """The header lines of an answer that travel back as they are.
+def returned(form: Form, *, secrets: Secrets | None = None) -> str:
+    """The headers of an answer that travel back as they are: whole lines, each with its line end.
 
     Args:
         secrets: a header in which there is one, such as the backend's address, is dropped, by whatever name it repeats.
     """
-    kept = _filtered(head, _NOT_RETURNED, _NOT_RETURNED_PREFIXES)
-    if secrets is None:
-        return kept
-    telling = {_name_of(line) for line in kept if secrets.are_in(line.partition(": ")[2])}
-    return [line for line in kept if _name_of(line) not in telling] if telling else kept
+    kept = _filtered(form, _NOT_RETURNED, _NOT_RETURNED_PREFIXES)
+    if secrets is not None:
+        telling = {_name_of(line) for line in kept if secrets.are_in(line.partition(": ")[2])}
+        kept = [line for line in kept if _name_of(line) not in telling] if telling else kept
+    return as_text(kept)
 
 
-def without(lines: Iterable[str], names: Container[str]) -> list[str]:
-    """The lines but those of some headers."""
-    return [line for line in lines if _name_of(line) not in names]
+def without(headers: str, names: Container[str]) -> str:
+    """What is left of whole lines but those of some headers."""
+    return as_text(line for line in headers.split("\r\n")[:-1] if _name_of(line) not in names)
+
+
+def as_text(lines: Iterable[str]) -> str:
+    """Headers as whole lines, each with its line end."""
+    return "".join([f"{line}\r\n" for line in lines])
 
 
 def spellings(credentials_token: str) -> Iterator[str]:
@@ -164,20 +169,17 @@ def echoes(*credentials_tokens: str) -> Secrets:
     return Secrets("|".join(patterns) or "(?!)")
 
 
-def _filtered(head: RequestHead | AnswerHead, names: frozenset[str], prefixes: tuple[str, ...]) -> list[str]:
-    lines = head.lines
-    keys = tuple(head.headers if len(head.headers) == len(lines) else map(_name_of, lines))
-    kept = [lines[place] for place in _places(keys, head.headers.get("connection", ""), names, prefixes)]
-    return kept if "".join(kept).isascii() else [line for line in kept if line.isascii() or _is_text(line)]
-
-
-@lru_cache(maxsize=256)  # names may be long, and a stranger chooses them
-def _places(
-    keys: tuple[str, ...], connection: str, names: frozenset[str], prefixes: tuple[str, ...]
-) -> tuple[int, ...]:
-    """Where the headers stand that are kept; most messages have the same headers in the same order."""
-    dropped = names | {name.strip() for name in connection.lower().split(",")}
-    return tuple(place for place, name in enumerate(keys) if name not in dropped and not name.startswith(prefixes))
+def _filtered(form: Form, names: frozenset[str], prefixes: tuple[str, ...]) -> list[str]:
+    dropped = {name.strip() for name in form.headers.get("connection", "").lower().split(",")}
+    named = [(_name_of(line), line) for line in form.lines]
+    return [
+        line
+        for name, line in named
+        if name not in names
+        and name not in dropped
+        and not name.startswith(prefixes)
+        and (line.isascii() or _is_text(line))
+    ]
 
 
 def _name_of(line: str) -> str:

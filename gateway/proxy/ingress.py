@@ -32,9 +32,6 @@ from gateway.proxy.sides import Bounds, MakeHead, OtherSide, Pace
 from gateway.store.engine import Store
 from gateway.store.vault import Vault
 
-#: How many introductions are remembered.
-_MOST_KNOWN: Final = 4096
-
 _BACKEND: Final = OtherSide(
     name="the backend",
     fault=Fault.BACKEND,
@@ -73,7 +70,6 @@ class Ingress:
         patience = timeouts.backend_answer_seconds
         self._exchange = Exchange(pool, _BACKEND, Bounds(limits.body_bytes, pace, patience), breakers)
         self._backend = self._exchange.located(self._offer.origin)
-        self._introductions: dict[tuple[object, ...], tuple[Partner, str, Habits]] = {}
         self._response_urls = ResponseUrls(
             store,
             clock=clock,
@@ -100,13 +96,15 @@ class Ingress:
         call.module, call.interface_role = target.module, target.role
         if path is None or callback_id is not None:
             return self._call_back(request, call, partner, target, callback_id or "")
-        lines, habits = self._head(request, call, partner, target)
+        headers, habits = self._head(request, call, partner, target)
         rest = target.rest
         exact = path + rest if not rest.startswith("/~") else self._opened(partner, target, path)
         if has_response_url(target.module, target.role, request.method):
-            return self._ask_with_response_url(request, call, partner, target, lines=lines, habits=habits, exact=exact)
+            return self._ask_with_response_url(
+                request, call, partner, target, headers=headers, habits=habits, exact=exact
+            )
         exact = with_query(exact, target.query)
-        return self._ask(request, call, partner, target, lines=lines, habits=habits, exact=exact)
+        return self._ask(request, call, partner, target, headers=headers, habits=habits, exact=exact)
 
     async def _ask_with_response_url(
         self,
@@ -115,7 +113,7 @@ class Ingress:
         partner: Partner,
         target: FunctionalPath,
         *,
-        lines: list[str],
+        headers: str,
         habits: Habits,
         exact: str,
     ) -> None:
@@ -124,7 +122,7 @@ class Ingress:
             request, target.module, target.query, lambda url: self._stand_in(partner, url), asker=Fault.PARTNER
         )
         exact = with_query(exact, query)
-        opening = self._ask(request, call, partner, target, lines=lines, habits=habits, exact=exact, body=body)
+        opening = self._ask(request, call, partner, target, headers=headers, habits=habits, exact=exact, body=body)
         if opening is not None:
             await opening
 
@@ -135,7 +133,7 @@ class Ingress:
         partner: Partner,
         target: FunctionalPath,
         *,
-        lines: list[str],
+        headers: str,
         habits: Habits,
         exact: str,
         body: bytes | None = None,
@@ -143,14 +141,13 @@ class Ingress:
         """Forward to what lies at an exact path and query of the backend."""
         secrets = habits.secrets
 
-        def answer_head(answer: AnswerHead) -> list[str]:
-            headers = answer.headers
-            led = "link" in headers or "location" in headers
+        def answer_head(answer: AnswerHead) -> str:
+            led = "link" in answer.headers or "location" in answer.headers
             links = self._links(partner, target, exact) if led else None
             return head_of(answer, call, side=_BACKEND, links=links, secrets=secrets)
 
         place = Place(self._backend.destination, self._backend.host, exact)
-        return self._send(request, call, place=place, lines=lines, answer_head=answer_head, body=body)
+        return self._send(request, call, place=place, headers=headers, answer_head=answer_head, body=body)
 
     def _links(self, partner: Partner, target: FunctionalPath, exact: str) -> BackendLinks:
         return BackendLinks(
@@ -171,13 +168,13 @@ class Ingress:
         callback = await self._response_urls.find(callback_id, EGRESS)
         if callback is None or callback.partner_id != partner.id:
             raise refusals.unknown_path("this response_url is unknown or has expired", fault=Fault.PARTNER)
-        lines, habits = self._head(request, call, partner, target)
+        headers, habits = self._head(request, call, partner, target)
         secrets = habits.secrets
         opening = self._send(
             request,
             call,
             place=self._exchange.located(with_query(self._at_backend(callback.url), target.query)),
-            lines=lines,
+            headers=headers,
             answer_head=lambda answer: head_of(answer, call, side=_BACKEND, links=None, secrets=secrets),
         )
         if opening is not None:
@@ -189,46 +186,37 @@ class Ingress:
         call: Call,
         *,
         place: Place,
-        lines: list[str],
+        headers: str,
         answer_head: MakeHead,
         body: bytes | None = None,
     ) -> Coroutine[Any, Any, None] | None:
         if body is not None:
-            lines = heads.without(lines, heads.OF_THE_BODY)
+            headers = heads.without(headers, heads.OF_THE_BODY)
         return self._exchange.carry(
-            request, call, place=place, lines=lines, answer_head=answer_head, done=request.refuse, body=body
+            request, call, place=place, headers=headers, answer_head=answer_head, done=request.refuse, body=body
         )
 
     def _at_backend(self, url: str) -> str:
         """A URL that the backend gave; by whatever name it calls itself there, its authorization goes to its host."""
         return url if host_of(url) == host_of(self._offer.origin) else self._offer.origin + path_of(url)
 
-    def _head(self, request: Request, call: Call, partner: Partner, target: FunctionalPath) -> tuple[list[str], Habits]:
-        """The outgoing head: what may travel on, then everything that identifies, each exactly once."""
-        lines = heads.forwarded(request.head)
-        lines += (f"X-Request-ID: {call.request_id}", f"X-Correlation-ID: {call.correlation_id}")
-        introduction, habits = self._introduction(request, partner, target)
-        lines.append(introduction)
-        return lines, habits
-
-    def _introduction(self, request: Request, partner: Partner, target: FunctionalPath) -> tuple[str, Habits]:
-        """The lines that say who asks, on whose behalf, and whom; the same for most requests of a partner."""
+    def _head(self, request: Request, call: Call, partner: Partner, target: FunctionalPath) -> tuple[str, Habits]:
+        """The outgoing headers: what may travel on, then everything that identifies, each exactly once."""
         version, role, module, rest, _ = target
         if routing.names_owner(module, role) and rest:
-            return self._made_introduction(request, partner, target)
-        get = request.headers.get
-        said = [get(name) for name in routing.HEADERS]
-        key = (partner.id, version, role, module, *said)
-        known = self._introductions.get(key)
-        if known is not None and known[0] is partner:
-            return known[1], known[2]
-        introduction, habits = self._made_introduction(request, partner, target)
-        if len(self._introductions) >= _MOST_KNOWN:
-            self._introductions.clear()
-        self._introductions[key] = partner, introduction, habits
-        return introduction, habits
+            preface, habits = self._preface(request, partner, target)
+        else:
+            form, key = request.head.form, (version, role, module)
+            known = form.known(key)
+            if known is None or known[0] is not partner:
+                known = (partner, *self._preface(request, partner, target))
+                form.keep(key, known)
+                request.remember()
+            _, preface, habits = known
+        return f"{preface}X-Request-ID: {call.request_id}\r\nX-Correlation-ID: {call.correlation_id}\r\n", habits
 
-    def _made_introduction(self, request: Request, partner: Partner, target: FunctionalPath) -> tuple[str, Habits]:
+    def _preface(self, request: Request, partner: Partner, target: FunctionalPath) -> tuple[str, Habits]:
+        """All of the outgoing headers that follows from the form of the head, who asks, and for which object."""
         habits = self._offer.habits(partner)
         sender, receiver = self._ends(request, partner, target, strict=habits.owns_strictly)
         lines = [
@@ -238,7 +226,7 @@ class Ingress:
         ]
         routing.state(lines, End.FROM, sender)
         routing.state(lines, End.TO, receiver)
-        return "\r\n".join(lines), habits
+        return heads.forwarded(request.head.form) + heads.as_text(lines), habits
 
     def _ends(
         self, request: Request, partner: Partner, target: FunctionalPath, *, strict: bool

@@ -141,18 +141,18 @@ class Relay:
 
     def answer_whole(self, head: AnswerHead, body: bytes) -> None:
         """Decide what of it travels back, and send that."""
-        lines = self._judge(head)
-        if lines is not None:
+        headers = self._judge(head)
+        if headers is not None:
             self._call.bytes_out = len(body)
             self._end()
-            self._request.answer(head.http_status, lines, body, dated="date" in head.headers)
+            self._request.answer(head.http_status, headers, body, dated="date" in head.headers)
             self._done(None)
 
     def answer_head(self, head: AnswerHead) -> None:
         """Decide what of it travels back."""
-        lines = self._judge(head)
-        if lines is not None:
-            self._request.begin(head.http_status, lines, head.length, dated="date" in head.headers)
+        headers = self._judge(head)
+        if headers is not None:
+            self._request.begin(head.http_status, headers, head.length, dated="date" in head.headers)
             self._wait()
 
     def answer_data(self, piece: bytes) -> None:
@@ -270,14 +270,14 @@ class Relay:
             self._connection = None
         self._request.detach()
 
-    def _judge(self, head: AnswerHead) -> list[str] | None:
-        """The header lines that travel back; None where the answer doesn't."""
+    def _judge(self, head: AnswerHead) -> str | None:
+        """The headers that travel back; None where the answer doesn't."""
         if self._over:
             return None
         self._account()
         self.breaker.answered()
         try:
-            lines = self._answer_head(head)
+            headers = self._answer_head(head)
         except RefusedError as refused:
             self._fail(refused)
             return None
@@ -286,7 +286,7 @@ class Relay:
             self._done(error)
             return None
         self._call.http_status = head.http_status
-        return lines
+        return headers
 
     def _end(self) -> None:
         """Let go of both sides before the end of the answer is written: the next request may come with that."""

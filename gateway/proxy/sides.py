@@ -10,8 +10,8 @@ from gateway.ocpi.errors import Fault
 from gateway.ocpi.flow import FetchCause
 from gateway.ocpi.refusal import RefusedError
 
-#: Makes the headers of our answer from the other side's; may refuse it.
-MakeHead = Callable[[AnswerHead], list[str]]
+#: Makes the headers of our answer, as whole lines, from the other side's; may refuse it.
+MakeHead = Callable[[AnswerHead], str]
 #: Told when an exchange is over; with a refusal, or a bug of ours, where nothing was answered.
 Done = Callable[[Exception | None], None]
 
