@@ -148,7 +148,7 @@ class Permissions:
         Args:
             certificate: gives the client certificate of its connection, if there is one.
         """
-        settings = self._settings.get(partner.name.lower())
+        settings = self._settings.get(partner.name.lower()) if self._settings else None
         if settings is None:
             return ""
         if settings.client_certificate_required and not certificate():
@@ -164,7 +164,7 @@ class Permissions:
         Raises:
             RefusedError: 403, or 405 with what it may do.
         """
-        modules = self._modules.get(partner.name.lower())
+        modules = self._modules.get(partner.name.lower()) if self._modules else None
         if modules is None:
             return
         if module not in modules:

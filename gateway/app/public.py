@@ -117,14 +117,19 @@ class PublicFront:
 
     def _functional(self, request: Request, call: Call, path: FunctionalPath) -> Handling:
         """Forward; whoever is in memory with a token that was used before is admitted without waiting for anything."""
-        call.module, call.version, call.interface_role = path.module, path.version, path.role
-        header = request.headers.get("authorization")
-        present = self._gatekeeper.admit_at_once(header, Area.FUNCTIONAL)
-        if present is None:
-            self._refuse_at_once(header, call.source)
-            return self._functional_later(request, call, path)
-        self._permit(request, call, present.partner)
-        return self._forward(request, call, present.partner, path)
+        call.version, call.interface_role, call.module, _, _ = path
+        form = request.head.form
+        present: Holder | None = form.known(self)
+        if present is None or self._directory.holder(present.token.digest) is not present:
+            header = request.headers.get("authorization")
+            present = self._gatekeeper.admit_at_once(header, Area.FUNCTIONAL)
+            if present is None:
+                self._refuse_at_once(header, call.source)
+                return self._functional_later(request, call, path)
+            form.keep(self, present)
+        partner = present.record.partner
+        self._permit(request, call, partner)
+        return self._forward(request, call, partner, path)
 
     def _refuse_at_once(self, header: str | None, source: str) -> None:
         """Raise where nothing has to be waited for to know that a token is no good: a flood of such costs little."""
@@ -143,11 +148,13 @@ class PublicFront:
     def _forward(
         self, request: Request, call: Call, partner: Partner, path: FunctionalPath
     ) -> Coroutine[Any, Any, None] | None:
-        self._require_version(path.version)
+        if path.version not in self._versions:
+            raise _unknown_path()
         self._permissions.require(partner, path.module, request.method)
         self._limits.forward(partner)
         request.at_end(self._forwarded)
-        request.send_continue()
+        if not request.complete:
+            request.send_continue()
         return self._ingress.forward(request, call, partner, path)
 
     def _forwarded(self, request: Request) -> None:

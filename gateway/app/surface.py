@@ -61,16 +61,16 @@ class Surface:
     def __call__(self, request: Request) -> Coroutine[Any, Any, None] | None:
         """Have one request handled and recorded; at once, or by what it gives."""
         headers = request.headers
-        request_id = message_id(headers, "x-request-id")
         call = self._calls.start(
-            direction=self._direction,
-            method=request.method,
-            path=request.target,
-            request_id=request_id,
-            correlation_id=message_id(headers, "x-correlation-id"),
+            self._direction,
+            request.method,
+            request.target,
+            message_id(headers, "x-request-id"),
+            message_id(headers, "x-correlation-id"),
         )
-        call.headers = headers
-        call.source = self._sources.of(request.peer, headers.get("x-forwarded-for", ""))
+        call.headers, call.facts = headers, request.head.form
+        forwarded_for = headers.get("x-forwarded-for")
+        call.source = self._sources.of(request.peer, forwarded_for) if forwarded_for else request.peer
         request.context = call
         request.on_refused = self._refuse
         request.at_end(self._ended)

@@ -12,10 +12,11 @@ class Alarm:
     then looks whether there is anything to wait for.
     """
 
-    __slots__ = ("_due", "_fires", "_loop", "_on_due", "_timer")
+    __slots__ = ("_due", "_fires", "_loop", "_now", "_on_due", "_timer")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, on_due: Callable[[], None]) -> None:
         self._loop = loop
+        self._now = loop.time
         self._on_due = on_due
         self._due = math.inf
         self._fires = math.inf
@@ -23,9 +24,9 @@ class Alarm:
 
     def set(self, seconds: float) -> None:
         """Call back in so many seconds, whatever was set before."""
-        self._due = self._loop.time() + seconds
-        if self._due < self._fires:
-            self._start(self._due)
+        self._due = due = self._now() + seconds
+        if due < self._fires:
+            self._start(due)
 
     def off(self) -> None:
         """Don't call back."""

@@ -174,16 +174,15 @@ class Connection(asyncio.Protocol):
     def _read(self) -> None:
         """Take requests off the wire until one has to be waited for."""
         self._busy_reading = True
-        while self._buffer and self._request is None and not self._lingering and self.transport is not None:
-            if not self._read_one():
-                break
+        while self._read_one() and self._buffer and self._request is None and self.transport is not None:
+            pass
         self._busy_reading = False
 
     def _read_one(self) -> bool:
-        data = self._buffer
+        data, server = self._buffer, self.server
         while data.startswith((b"\r\n", b"\n")):  # RFC 9112, section 2.2
             data = data[1 if data[0] == _LINE_FEED else 2 :]
-        end = data.find(END, max(self._seen - len(END), 0))
+        end = data.find(END, self._seen - 4 if self._seen > 4 else 0)  # noqa: PLR2004 - the length of END
         if end < 0:
             self._buffer = data
             self._wait_for_head(data)
@@ -191,31 +190,35 @@ class Connection(asyncio.Protocol):
         self._seen = 0
         raw, self._buffer = data[: end + 2], data[end + 4 :]
         try:
-            head = self.server.forms.read(raw)
+            head = server.forms.read(raw)
+            if end > server.head_bytes:
+                raise MalformedError("the headers are too long together", http_status=_HEADERS_TOO_LARGE)
+            if head.method not in _METHODS:
+                raise MalformedError("OCPI has no such method", http_status=_METHOD_NOT_ALLOWED)
+            request = Request(self, head)
+            if self._buffer:
+                self._take_what_came(request)
         except MalformedError as error:
             self._refuse(error, raw)
             return False
-        if end > self.server.head_bytes:
-            self._refuse(MalformedError("the headers are too long together", http_status=_HEADERS_TOO_LARGE), raw)
-            return False
-        if head.method not in _METHODS:
-            self._refuse(MalformedError("OCPI has no such method", http_status=_METHOD_NOT_ALLOWED), raw)
-            return False
         self._alarm.off()
-        request = self._request = Request(self, head)
-        if head.length and self._buffer:
+        self._request = request
+        server.handle(request)
+        return True
+
+    def _take_what_came(self, request: Request) -> None:
+        """What came behind the head is its body, and what comes behind that another request, where one may follow.
+
+        Raises:
+            MalformedError: it isn't.
+        """
+        if request.head.length:
             data, self._buffer = self._buffer, b""
             self._buffer = request.feed(data)
             if request.malformed is not None:  # before anybody acts on it
-                self._request = None
-                self._refuse(request.malformed, raw)
-                return False
+                raise request.malformed
         if self._buffer and request.is_last:
-            self._request = None
-            self._refuse(MalformedError("something came behind the last request"), raw)
-            return False
-        self.server.handle(request)
-        return True
+            raise MalformedError("something came behind the last request")
 
     def _wait_for_head(self, data: bytes) -> None:
         if len(data) > self.server.head_bytes:

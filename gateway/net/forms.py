@@ -7,7 +7,7 @@ found there was accepted before by the grammar of `gateway.net.http1`, which rea
 import re
 from typing import Final, Generic, TypeVar
 
-from gateway.net.http1 import AnswerHead, Bounds, Form, RequestHead, read_answer, read_length, read_request
+from gateway.net.http1 import VARYING, AnswerHead, Bounds, Form, RequestHead, read_answer, read_length, read_request
 
 _VARYING: Final = re.compile(rb"\r\n((?i:content-length|x-correlation-id|x-request-id)): ([!-~]+)(?=\r\n)")
 _TARGET: Final = re.compile(rb"/[!-~]*+")
@@ -24,28 +24,22 @@ class _Known(Generic[_First]):
 
     Attributes:
         first: the method, or the status.
-        names: of what was cut out, in order.
         length: of the body; None where `Content-Length` tells.
+        length_at, request_id_at, correlation_id_at: where they stand among what was cut out; -1 where they don't.
     """
 
-    __slots__ = ("first", "form", "length", "names")
+    __slots__ = ("correlation_id_at", "first", "form", "length", "length_at", "request_id_at")
 
-    def __init__(self, first: _First, names: _Key, length: int, form: Form, *, bodiless: bool = False) -> None:
-        self.first = first
-        self.names = [name.decode().lower() for name in names]
-        self.length = None if "content-length" in self.names and not bodiless else length
+    def __init__(self, first: _First, cut: _Key, length: int, form: Form, *, bodiless: bool = False) -> None:
+        names = [name.decode().lower() for name in cut]
+        self.first: _First = first
+        self.length_at, self.request_id_at, self.correlation_id_at = (
+            names.index(name) if name in names else -1
+            for name in ("content-length", "x-request-id", "x-correlation-id")
+        )
+        self.length = None if self.length_at >= 0 and not bodiless else length
         self.form = form
-
-    def read(self, values: list[bytes]) -> tuple[dict[str, str], int]:
-        """The headers of one of them, and the length of its body."""
-        headers = self.form.headers.copy()
-        for name, value in zip(self.names, values, strict=True):
-            headers[name] = value.decode()
-        length = self.length
-        if "content-length" in headers:
-            said = read_length(headers["content-length"])
-            length = said if length is None else length
-        return headers, length or 0
+        form.plain = all(name in names for name in VARYING & form.headers.keys())
 
 
 class RequestForms:
@@ -73,8 +67,18 @@ class RequestForms:
             head = read_request(raw, self._bounds)
             head.form.key = key
             return head
-        headers, length = known.read(values)
-        return RequestHead(known.first, parts[1].decode(), headers, length, known.form)
+        length = known.length
+        if length is None:
+            length = read_length(values[known.length_at].decode())
+        first, second = known.request_id_at, known.correlation_id_at
+        return RequestHead(
+            known.first,
+            parts[1].decode(),
+            length,
+            known.form,
+            values[first].decode() if first >= 0 else None,
+            values[second].decode() if second >= 0 else None,
+        )
 
     def remember(self, head: RequestHead) -> None:
         """More like this one will come."""
@@ -109,5 +113,8 @@ class AnswerForms:
             bodiless = head.is_bodiless
             self._known[key] = _Known(head.http_status, key[1::2], head.length, head.form, bodiless=bodiless)
             return head
-        headers, length = known.read(values)
-        return AnswerHead(known.first, headers, length, known.form)
+        length = known.length
+        if known.length_at >= 0:
+            said = read_length(values[known.length_at].decode())
+            length = said if length is None else length
+        return AnswerHead(known.first, length or 0, known.form)

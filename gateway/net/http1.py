@@ -46,7 +46,8 @@ _ONCE: Final = frozenset(
     }
 )
 #: Headers that differ between messages of one form; none of them travels on as it is.
-VARYING: Final = frozenset({"content-length", "x-correlation-id", "x-request-id"})
+_VARYING: Final = ("content-length", "x-correlation-id", "x-request-id")
+VARYING: Final = frozenset(_VARYING)
 _MOST_FACTS: Final = 64
 _NEVER_TRAILING: Final = frozenset({"content-length", "host", "transfer-encoding"})
 
@@ -87,16 +88,18 @@ class Form:
         lines: the headers in order, each as `Name: value`, without VARYING.
         headers: values by name in lower case, repeated ones joined; those of VARYING are one message's.
         lives: its connection may serve for another message.
+        plain: the message ids, where there are any, are plain words.
         key: by which it may be found again.
     """
 
-    __slots__ = ("_facts", "headers", "key", "lines", "lives", "minor")
+    __slots__ = ("_facts", "headers", "key", "lines", "lives", "minor", "plain")
 
     def __init__(self, minor: int, lines: list[str], headers: dict[str, str], *, lives: bool) -> None:
         self.minor = minor
         self.lines = lines if VARYING.isdisjoint(headers) else [each for each in lines if _name_of(each) not in VARYING]
         self.headers = headers
         self.lives = lives
+        self.plain = False
         self.key: tuple[bytes, ...] | None = None
         self._facts: dict[object, Any] = {}
 
@@ -111,20 +114,45 @@ class Form:
         self._facts[key] = fact
 
 
-class RequestHead(NamedTuple):
+class RequestHead:
     """The head of a request.
 
     Attributes:
         target: exactly as received; begins with a slash.
-        headers: values by name in lower case; repeated ones joined.
         length: of the body in bytes, or CHUNKED.
+        request_id, correlation_id: as they were sent; None where they weren't.
     """
 
-    method: str
-    target: str
-    headers: dict[str, str]
-    length: int
-    form: Form
+    __slots__ = ("_headers", "correlation_id", "form", "length", "method", "request_id", "target")
+
+    def __init__(
+        self,
+        method: str,
+        target: str,
+        length: int,
+        form: Form,
+        request_id: str | None,
+        correlation_id: str | None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        self.method = method
+        self.target = target
+        self.length = length
+        self.form = form
+        self.request_id = request_id
+        self.correlation_id = correlation_id
+        self._headers = headers
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Values by name in lower case; repeated ones joined."""
+        headers = self._headers
+        if headers is None:
+            headers = self._headers = self.form.headers.copy()
+            for name, value in zip(_VARYING, (str(self.length), self.correlation_id, self.request_id), strict=True):
+                if name in headers and value is not None:
+                    headers[name] = value
+        return headers
 
     @property
     def minor(self) -> int:
@@ -132,13 +160,21 @@ class RequestHead(NamedTuple):
         return self.form.minor
 
 
-class AnswerHead(NamedTuple):
-    """The head of an answer; as that of a request, but its length may also be UNTIL_CLOSE."""
+class AnswerHead:
+    """The head of an answer.
 
-    http_status: int
-    headers: dict[str, str]
-    length: int
-    form: Form
+    Attributes:
+        length: of the body in bytes, or CHUNKED, or UNTIL_CLOSE.
+        headers: values by name in lower case, repeated ones joined; those of VARYING are of one answer of that form.
+    """
+
+    __slots__ = ("form", "headers", "http_status", "length")
+
+    def __init__(self, http_status: int, length: int, form: Form) -> None:
+        self.http_status = http_status
+        self.length = length
+        self.form = form
+        self.headers = form.headers
 
     @property
     def is_interim(self) -> bool:
@@ -185,7 +221,9 @@ def read_request(raw: bytes, bounds: Bounds) -> RequestHead:
     _check_host(headers.get("host"), minor)
     said = headers.get("connection", "").lower()
     lives = minor == "1" and size != CHUNKED and "close" not in said and "upgrade" not in headers
-    return RequestHead(method, target, headers, size, Form(int(minor), lines, headers, lives=lives))
+    form = Form(int(minor), lines, headers, lives=lives)
+    ids = headers.get("x-request-id"), headers.get("x-correlation-id")
+    return RequestHead(method, target, size, form, *ids, headers)
 
 
 def read_answer(raw: bytes, bounds: Bounds, *, method: str = "GET") -> AnswerHead:
@@ -209,7 +247,7 @@ def read_answer(raw: bytes, bounds: Bounds, *, method: str = "GET") -> AnswerHea
         lives = "close" not in words and (lives or "keep-alive" in words)
     length = _answer_length(headers, http_status, method)
     form = Form(int(minor), lines, headers, lives=lives and length != UNTIL_CLOSE)
-    return AnswerHead(http_status, headers, length, form)
+    return AnswerHead(http_status, length, form)
 
 
 def read_length(text: str) -> int:

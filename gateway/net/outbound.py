@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 #: How many headers of the greatest length an answer may have.
 _HEADERS: Final = 8
 _SWITCHING: Final = 101
+_FINAL: Final = 200
 
 
 class Taker(Protocol):
@@ -63,6 +64,7 @@ class Outbound(asyncio.Protocol):
         "_bounds",
         "_buffer",
         "_chunks",
+        "_forms",
         "_head",
         "_left",
         "_method",
@@ -83,6 +85,7 @@ class Outbound(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
         self.alarm = Alarm(asyncio.get_running_loop(), self._due)
         self._pool = pool
+        self._forms = pool.forms
         self._bounds = bounds
         self._buffer = b""
         self._method = "GET"
@@ -98,7 +101,8 @@ class Outbound(asyncio.Protocol):
         self._taker, self._method = taker, method
         self._head = self._chunks = None
         self._buffer, self._seen = b"", 0
-        self.write(data)
+        if self.transport is not None:
+            self.transport.write(data)
 
     def write(self, data: bytes) -> None:
         """Write more of the body."""
@@ -184,12 +188,25 @@ class Outbound(asyncio.Protocol):
     # --- the answer
 
     def _read_head(self, data: bytes) -> None:
-        head, data = self._final_head(data)
+        while True:
+            data = data.lstrip(b"\r\n")  # before a first line, as senders of HTTP/1.0 liked it
+            end = data.find(END, self._seen - 4 if self._seen > 4 else 0)  # noqa: PLR2004 - the length of END
+            if end < 0:
+                self._wait_for_head(data)
+                return
+            self._seen = 0
+            head = self._forms.read(data[: end + 2], self._method)
+            data = data[end + 4 :]
+            if head.http_status >= _FINAL:
+                break
+            if head.http_status == _SWITCHING:
+                raise MalformedError("the answer switches to another protocol")
+        self._buffer = b""
         taker = self._taker
-        if head is None or taker is None:
+        if taker is None:
             return
         self._head, self._left = head, head.length
-        self.usable = head.lives
+        self.usable = head.form.lives
         if len(data) == head.length:
             taker.answer_whole(head, data)
             return
@@ -202,23 +219,6 @@ class Outbound(asyncio.Protocol):
                 self._end()
             elif data:
                 self._read_body(data)
-
-    def _final_head(self, data: bytes) -> tuple[AnswerHead | None, bytes]:
-        """The head of the answer, and what came behind it; None while only interim ones came."""
-        while True:
-            data = data.lstrip(b"\r\n")  # before a first line, as senders of HTTP/1.0 liked it
-            end = data.find(END, max(self._seen - len(END), 0))
-            if end < 0:
-                self._wait_for_head(data)
-                return None, b""
-            self._seen = 0
-            head = self._pool.forms.read(data[: end + 2], self._method)
-            data = data[end + 4 :]
-            if not head.is_interim:
-                self._buffer = b""
-                return head, data
-            if head.http_status == _SWITCHING:
-                raise MalformedError("the answer switches to another protocol")
 
     def _wait_for_head(self, data: bytes) -> None:
         if len(data) > self._bounds.field * _HEADERS:

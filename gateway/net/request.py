@@ -63,6 +63,7 @@ class Request:
 
     Attributes:
         context: whatever its handler wants to find again.
+        peer: the address at the other end of the connection; empty where unknown.
         on_refused: what makes an answer of a refusal.
         complete: its whole body came.
         broken: it will not come.
@@ -91,10 +92,10 @@ class Request:
         "context",
         "gone",
         "head",
-        "headers",
         "malformed",
         "method",
         "on_refused",
+        "peer",
         "target",
         "task",
     )
@@ -104,7 +105,7 @@ class Request:
         self.head = head
         self.method = head.method
         self.target = head.target
-        self.headers = head.headers
+        self.peer = connection.source
         self._left = head.length
         self._chunks: Chunks | None = None
         self._kept: deque[bytes] = deque()
@@ -127,9 +128,9 @@ class Request:
     # --- what it says
 
     @property
-    def peer(self) -> str:
-        """The address at the other end of the connection; empty where unknown."""
-        return self._connection.source
+    def headers(self) -> dict[str, str]:
+        """Values by name in lower case; repeated ones joined."""
+        return self.head.headers
 
     @property
     def is_last(self) -> bool:
@@ -189,6 +190,8 @@ class Request:
     def attach(self, sink: Sink) -> None:
         """Let a sink have the body from here on, and know of the client."""
         self._sink = sink
+        if not self.head.length:
+            return
         kept = self.take_kept()
         if kept:
             sink.body_data(kept)
@@ -256,8 +259,17 @@ class Request:
 
     def answer(self, http_status: int, headers: str, body: bytes, *, closes: bool = False, dated: bool = False) -> None:
         """Write a whole answer; `headers` are whole lines, without those of its framing."""
-        self._start(http_status, headers, len(body), closes=closes, dated=dated)
-        self._connection.write(self._head + (b"" if self.method == "HEAD" else body))
+        connection = self._connection
+        if http_status in _NO_BODY or closes or self.method == "HEAD":
+            self._start(http_status, headers, len(body), closes=closes, dated=dated)
+            head, body = self._head, b"" if self.method == "HEAD" else body
+        else:
+            server = connection.server
+            lives = self._lives = self.complete and self.head.form.lives and not server.closing
+            date = "" if dated else server.date()
+            end = "\r\n" if lives else "\r\nConnection: close\r\n"
+            head = write_head(http_status, f"{headers}{date}Content-Length: {len(body)}{end}")
+        connection.write(head + body)
         self.begun = True
         self._end()
 

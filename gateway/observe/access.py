@@ -28,26 +28,18 @@ class CallLog:
     def __init__(self, *, logger: FilteringBoundLogger, metrics: Metrics, monotonic: Callable[[], float]) -> None:
         self._logger = logger
         self._bound = as_bound(structlog.get_context(logger))
-        self._metrics = metrics
+        self._traffic = metrics.traffic
         self.monotonic = monotonic
 
-    def start(self, *, direction: Direction, method: str, path: str, request_id: str, correlation_id: str) -> Call:
-        """Begin the record of a request."""
-        call = Call(
-            direction=direction,
-            method=method,
-            path=path.partition("?")[0],
-            request_id=request_id,
-            correlation_id=correlation_id,
-            started=self.monotonic(),
-        )
-        self._metrics.request_started(call)
-        return call
+    def start(self, direction: Direction, method: str, path: str, request_id: str, correlation_id: str) -> Call:
+        """Begin the record of a request; `finish` has to follow, exactly once."""
+        self._traffic.in_flight[direction] += 1
+        return Call(direction, method, path.partition("?")[0], request_id, correlation_id, self.monotonic())
 
     def finish(self, call: Call) -> None:
         """Log and count a request; exactly once for each that was started."""
         call.total_seconds = self.monotonic() - call.started
-        self._metrics.request_finished(call)
+        self._traffic.finished(call)
         if call.fault in _EVERYDAY and write_request(call, self._bound):
             return
         log = self._logger.info

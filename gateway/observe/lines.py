@@ -24,6 +24,8 @@ _MOST_KNOWN: Final = 4096
 _WORTH_KNOWING: Final = 256
 _LONG: Final = 4000
 _EVENT: Final = Event.REQUEST.value
+#: Those that are the same for most requests of a sender.
+_LOGGED: Final = tuple(name for name in LOGGED_HEADERS if name != "content-length")
 _ABOUT: Final = ("direction", "method", "source", "partner", "module", "version", "interface_role")
 
 
@@ -86,22 +88,39 @@ class RequestLines:
             (call.direction, call.method, call.source, call.partner, call.module, call.version, call.interface_role),
             _about,
         )
-        get = call.headers.get
-        headers = self._known(tuple([get(name) for name in LOGGED_HEADERS]), _headers)
-        texts = f"{call.path}\n{call.request_id}\n{call.correlation_id}"
+        path, request_id, correlation_id = call.path, call.request_id, call.correlation_id
+        headers = self._headers(call)
         why = self._known((call.fault, call.reason), _why) if call.fault or call.reason else ""
-        if about is None or headers is None or why is None or not _is_harmless(texts):
+        harmless = _is_harmless(f"{path}\n{request_id}\n{correlation_id}")
+        if about is None or headers is None or why is None or not harmless:
             return False
         upstream = call.upstream_seconds
         waited = "" if upstream is None else f'"upstream_ms":{upstream * _MILLI:.2f},'
         status_code = "" if call.status_code is None else f'"status_code":{call.status_code},'
         self._add(
-            f'{{"timestamp":"{self._now()}","level":"info","event":"{_EVENT}",{about}"path":{quoted(call.path)},'
-            f'"http_status":{call.http_status},{status_code}"request_id":{quoted(call.request_id)},'
-            f'"correlation_id":{quoted(call.correlation_id)},"own_ms":{call.own_seconds * _MILLI:.2f},{waited}'
+            f'{{"timestamp":"{self._now()}","level":"info","event":"{_EVENT}",{about}"path":{quoted(path)},'
+            f'"http_status":{call.http_status},{status_code}"request_id":{quoted(request_id)},'
+            f'"correlation_id":{quoted(correlation_id)},"own_ms":{call.own_seconds * _MILLI:.2f},{waited}'
             f'"bytes_in":{call.bytes_in},"bytes_out":{call.bytes_out}{why}{headers}{bound}}}\n'
         )
         return True
+
+    def _headers(self, call: Call) -> str | None:
+        """What is said of the headers; None where the pipeline has to look at it."""
+        facts, get = call.facts, call.headers.get
+        said = None if facts is None else facts.known(RequestLines)
+        if said is None:
+            said = self._known(tuple([get(name) for name in _LOGGED]), _said)
+            if said is None:
+                return None
+            if facts is not None:
+                facts.keep(RequestLines, said)
+        length = get("content-length")
+        if length is None:
+            return f',"headers":{{{said}}}' if said else ""
+        if not length.isdecimal():
+            return None
+        return f',"headers":{{"content-length":"{length}"{"," if said else ""}{said}}}'
 
     def _known(
         self, values: tuple[str | None, ...], make: Callable[[tuple[str | None, ...]], str | None]
@@ -145,16 +164,19 @@ def _why(values: tuple[str | None, ...]) -> str | None:
     return f'{told},"reason":{quoted(reason)}' if reason else told
 
 
-def _headers(values: tuple[str | None, ...]) -> str | None:
-    said = loggable({name: value for name, value in zip(LOGGED_HEADERS, values, strict=True) if value is not None})
+def _said(values: tuple[str | None, ...]) -> str | None:
+    said = loggable({name: value for name, value in zip(_LOGGED, values, strict=True) if value is not None})
     if any(redact_text(value) != value for value in said.values()):
         return None
-    pairs = ",".join(f"{quoted(name)}:{quoted(value)}" for name, value in said.items())
-    return f',"headers":{{{pairs}}}' if said else ""
+    return ",".join(f"{quoted(name)}:{quoted(value)}" for name, value in said.items())
 
 
 def _is_harmless(text: str) -> bool:
     """Whether none of the patterns of redaction can match: what they all need isn't there."""
-    if len(text) > _LONG or any(mark in text for mark in MARKS):
-        return False
-    return not any(blank in text for blank in BLANKS) or redact_text(text) == text
+    for mark in MARKS:
+        if mark in text:
+            return False
+    for blank in BLANKS:
+        if blank in text:
+            return redact_text(text) == text
+    return len(text) <= _LONG

@@ -18,14 +18,11 @@ from prometheus_client.registry import Collector
 
 from gateway import __version__
 from gateway.observe.board import Summed
-from gateway.observe.call import Call
-from gateway.observe.traffic import Traffic
+from gateway.observe.traffic import OTHER, Traffic
 from gateway.ocpi.timestamps import Clock
-from gateway.ocpi.vocabulary import METHODS, STANDARD_MODULES, PartnerState
+from gateway.ocpi.vocabulary import STANDARD_MODULES, PartnerState
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
-OTHER: Final = "other"
-_CODE_CLASSES: Final = {1: "1xx", 2: "2xx", 3: "3xx", 4: "4xx", 5: "5xx"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +120,9 @@ _SUMMED: Final = frozenset(
 class Metrics:
     """Counts, and renders what was counted.
 
+    Attributes:
+        traffic: counts requests.
+
     Args:
         clock: for the ages of tokens.
         modules: those configured beside the standard ones.
@@ -139,33 +139,19 @@ class Metrics:
             if row.name not in _OF_PARTNERS | _OF_TRAFFIC
         }
         self.registry.register(_OfPartners(self))
-        self._traffic = Traffic()
-        self.registry.register(_OfTraffic(self._traffic))
+        self.traffic = Traffic(STANDARD_MODULES | {"versions"} | frozenset(modules))
+        self.registry.register(_OfTraffic(self.traffic))
         self._auth_failures: Counter = made["auth_failures_total"]
         self._limited: Counter = made["limited_total"]
         self._handshakes: Counter = made["handshakes_total"]
         self._rotation_failures: Counter = made["rotation_failures_total"]
         made["build_info"].labels(__version__, platform.python_version()).set(1)
         self._clock = clock
-        self._modules = STANDARD_MODULES | {"versions"} | frozenset(modules)
         self._auth_reasons = frozenset(auth_reasons)
         self._partner_states: Mapping[str, PartnerState] = {}
         self._token_births: Mapping[tuple[str, str], datetime] = {}
         for reason in self._auth_reasons:
             self._auth_failures.labels(reason)
-
-    def request_started(self, call: Call) -> None:
-        """Count a request as being in flight."""
-        self._traffic.started(call.direction)
-
-    def request_finished(self, call: Call) -> None:
-        """Count a request that was answered or given up; has to follow `request_started` exactly once."""
-        self._traffic.finished(
-            call,
-            module=self._module(call.module),
-            method=call.method if call.method in METHODS else OTHER,
-            code_class=_CODE_CLASSES.get(call.http_status // 100, OTHER),
-        )
 
     def auth_failed(self, reason: str) -> None:
         """Count a refused token."""
@@ -218,9 +204,6 @@ class Metrics:
         """The metrics with the counts of other workers added."""
         return generate_latest(Summed(self.registry.collect(), others))
 
-    def _module(self, module: str) -> str:
-        return module if module in self._modules or not module else OTHER
-
 
 class _OfTraffic(Collector):
     """What is counted on the path of a request, in plain numbers, as Prometheus' client shows it."""
@@ -230,7 +213,10 @@ class _OfTraffic(Collector):
 
     def collect(self) -> Iterator[Metric]:
         traffic = self._traffic
-        counters = {"ocpi_gateway_requests_total": traffic.requests, "ocpi_gateway_ocpi_status_total": traffic.statuses}
+        counters = {
+            "ocpi_gateway_requests_total": {labels: tally.number for labels, tally in traffic.tallies.items()},
+            "ocpi_gateway_ocpi_status_total": traffic.statuses,
+        }
         histograms = {
             "ocpi_gateway_request_duration_seconds": traffic.durations,
             "ocpi_gateway_upstream_duration_seconds": traffic.upstream,
@@ -244,7 +230,8 @@ class _OfTraffic(Collector):
             elif row.name in histograms:
                 histogram = HistogramMetricFamily(row.name, row.help, labels=row.labels)
                 for labels, series in histograms[row.name].items():
-                    histogram.add_metric(labels, series.buckets(), series.total)
+                    if not series.is_empty:
+                        histogram.add_metric(labels, series.buckets(), series.total)
                 yield histogram
             elif row.name == "ocpi_gateway_requests_in_flight":
                 gauge = GaugeMetricFamily(row.name, row.help, labels=row.labels)

@@ -10,7 +10,8 @@ from typing import Final
 
 from gateway.observe.call import LOGGED_HEADERS, Direction
 from gateway.observe.events import Event
-from gateway.observe.metrics import OTHER, TABLE
+from gateway.observe.metrics import TABLE
+from gateway.observe.traffic import OTHER
 
 FOLDER: Final = Path(__file__).resolve().parents[2] / "docs" / "reference"
 _MADE: Final = "<!-- Made by `python -m gateway.observe.reference`; do not edit. -->"

@@ -1,6 +1,6 @@
 """Counts of requests in plain numbers: this is done for every one, and a metric object costs ten times as much.
 
-`gateway.observe.metrics` shows them, and decides which labels there may be.
+`gateway.observe.metrics` shows them.
 """
 
 from bisect import bisect_left
@@ -8,8 +8,11 @@ from collections import defaultdict
 from typing import Final
 
 from gateway.observe.call import Call
+from gateway.ocpi.vocabulary import METHODS
 
+OTHER: Final = "other"
 BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_CODE_CLASSES: Final = {1: "1xx", 2: "2xx", 3: "3xx", 4: "4xx", 5: "5xx"}
 
 
 class Series:
@@ -26,33 +29,73 @@ class Series:
         self._counts[bisect_left(BUCKETS, seconds)] += 1
         self.total += seconds
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether none was counted."""
+        return not any(self._counts)
+
     def buckets(self) -> list[tuple[str, float]]:
         """How many lasted at most so long, by the bound as Prometheus writes it."""
         bounds = [*map(str, BUCKETS), "+Inf"]
         return [(bound, float(sum(self._counts[: place + 1]))) for place, bound in enumerate(bounds)]
 
 
-class Traffic:
-    """Counts, by the labels that they are shown with."""
+class Tally:
+    """What is counted of requests with the same labels.
 
-    def __init__(self) -> None:
+    Attributes:
+        labels: direction, partner, module, method and code class.
+    """
+
+    __slots__ = ("labels", "lasted", "number", "waited")
+
+    def __init__(self, labels: tuple[str, ...], lasted: Series, waited: Series) -> None:
+        self.labels = labels
+        self.number = 0
+        self.lasted = lasted
+        self.waited = waited
+
+
+class Traffic:
+    """Counts, by the labels that they are shown with.
+
+    Args:
+        modules: each other one is counted as `other`, so that no stranger can make up labels.
+    """
+
+    def __init__(self, modules: frozenset[str]) -> None:
         self.in_flight: defaultdict[str, int] = defaultdict(int)
-        self.requests: defaultdict[tuple[str, ...], int] = defaultdict(int)
         self.statuses: defaultdict[tuple[str, ...], int] = defaultdict(int)
         self.durations: defaultdict[tuple[str, ...], Series] = defaultdict(Series)
         self.upstream: defaultdict[tuple[str, ...], Series] = defaultdict(Series)
+        self.tallies: dict[tuple[str, ...], Tally] = {}
+        self._usual: dict[tuple[str, str, str, str, int], Tally] = {}
+        self._modules = modules | {""}
 
-    def started(self, direction: str) -> None:
-        """A request is in flight."""
-        self.in_flight[direction] += 1
-
-    def finished(self, call: Call, *, module: str, method: str, code_class: str) -> None:
-        """It was answered, or given up."""
-        direction, partner = call.direction, call.partner
-        self.in_flight[direction] -= 1
-        self.requests[direction, partner, module, method, code_class] += 1
-        self.durations[direction, module].observe(call.total_seconds)
-        if call.upstream_seconds is not None:
-            self.upstream[direction, module].observe(call.upstream_seconds)
+    def finished(self, call: Call) -> None:
+        """It was answered, or given up; what was in flight until now."""
+        self.in_flight[call.direction] -= 1
+        http_status, waited = call.http_status, call.upstream_seconds
+        tally = self._usual.get((call.direction, call.partner, call.module, call.method, http_status))
+        if tally is None:
+            tally = self._tally(call)
+        tally.number += 1
+        tally.lasted.observe(call.total_seconds)
+        if waited is not None:
+            tally.waited.observe(waited)
         if call.status_code is not None:
-            self.statuses[direction, partner, str(call.status_code)] += 1
+            self.statuses[call.direction, call.partner, str(call.status_code)] += 1
+
+    def _tally(self, call: Call) -> Tally:
+        direction, http_status = call.direction, call.http_status
+        module = call.module if call.module in self._modules else OTHER
+        method = call.method if call.method in METHODS else OTHER
+        code_class = _CODE_CLASSES.get(http_status // 100, OTHER)
+        labels = (direction, call.partner, module, method, code_class)
+        tally = self.tallies.get(labels)
+        if tally is None:
+            about = (direction, module)
+            tally = self.tallies[labels] = Tally(labels, self.durations[about], self.upstream[about])
+        if OTHER not in {module, method, code_class}:
+            self._usual[direction, call.partner, module, method, http_status] = tally
+        return tally

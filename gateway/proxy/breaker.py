@@ -23,6 +23,9 @@ class Breaker:
         on_gone: told when it counts as gone.
         on_back: told when it answers again.
         monotonic: gives seconds that only ever grow.
+
+    Attributes:
+        failures: in a row, up to now.
     """
 
     def __init__(
@@ -39,17 +42,17 @@ class Breaker:
         self._on_gone = on_gone
         self._on_back = on_back
         self._monotonic = monotonic
-        self._failures = 0
+        self.failures = 0
         self._next_try = 0.0
 
     @property
     def is_open(self) -> bool:
         """Whether the other side counts as gone."""
-        return 0 < self._most <= self._failures
+        return 0 < self._most <= self.failures
 
     def admits(self) -> bool:
         """Whether a request may go out now; while the other side is gone, one in each pause."""
-        if not self.is_open:
+        if not self.failures or not self.is_open:
             return True
         now = self._monotonic()
         if now < self._next_try:
@@ -60,7 +63,7 @@ class Breaker:
     def answered(self) -> None:
         """The other side answered something."""
         was_open = self.is_open
-        self._failures = 0
+        self.failures = 0
         if was_open:
             self._on_back()
 
@@ -69,7 +72,7 @@ class Breaker:
         if cause not in _GONE:
             return
         was_open = self.is_open
-        self._failures += 1
+        self.failures += 1
         if self.is_open and not was_open:
             self._next_try = self._monotonic() + self._pause_seconds
             self._on_gone()

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from gateway import __version__
 from gateway.net.address import AddressPolicy, UrlRefusedError
 from gateway.net.failures import FAILURES, explain
+from gateway.net.http1 import CHUNKED
 from gateway.net.pool import Destination, Pool
 from gateway.net.request import Request
 from gateway.observe.call import Call
@@ -62,7 +63,7 @@ class Exchange:
         Raises:
             RefusedError: nothing was sent, and nothing was answered; also from what it gives.
         """
-        if (request.content_length or 0) > self.bounds.body_bytes:
+        if request.head.length > self.bounds.body_bytes:
             raise refusals.too_large(self.bounds.body_bytes, fault=self.side.asker)
         destination = place.destination
         breaker = self.breakers.of(destination.partner)
@@ -159,15 +160,12 @@ def _located(origin: str, partner: str) -> tuple[Destination, str]:
 
 def _write_head(request: Request, place: Place, headers: str, body: bytes | None) -> bytes:
     """The head of a request as it goes out."""
-    if body is not None:
-        framing = f"Content-Length: {len(body)}\r\n"
-    elif request.content_length is None:
-        framing = "Transfer-Encoding: chunked\r\n"
-    elif request.content_length or "content-length" in request.headers:
-        framing = f"Content-Length: {request.content_length}\r\n"
+    length = request.head.length if body is None else len(body)
+    if length > 0 or body is not None or "content-length" in request.headers:
+        framing = f"Content-Length: {length}\r\n"
     else:
-        framing = ""
+        framing = "Transfer-Encoding: chunked\r\n" if length == CHUNKED else ""
     if "user-agent" not in request.headers:
         framing += _USER_AGENT
-    line = f"{request.method} {place.target} HTTP/1.1"
-    return f"{line}\r\nHost: {place.host}\r\n{headers}{framing}\r\n".encode("latin-1")
+    _, host, target = place
+    return f"{request.method} {target} HTTP/1.1\r\nHost: {host}\r\n{headers}{framing}\r\n".encode("latin-1")

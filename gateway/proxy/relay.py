@@ -87,7 +87,7 @@ class Relay:
         if body is not None:
             self._call.bytes_in = len(body)
             connection.send(self, request.method, head + body)
-        elif not request.has_body:
+        elif not request.head.length:
             connection.send(self, request.method, head)
         else:
             self._upload_ended = False
@@ -275,7 +275,8 @@ class Relay:
         if self._over:
             return None
         self._account()
-        self.breaker.answered()
+        if self.breaker.failures:
+            self.breaker.answered()
         try:
             headers = self._answer_head(head)
         except RefusedError as refused:

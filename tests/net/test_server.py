@@ -183,7 +183,7 @@ async def test_a_good_answer_does_not_name_the_software(serving):
 
 async def test_a_streamed_answer_of_unknown_length_comes_in_chunks(serving):
     def stream(request):
-        request.begin(200, ["X-Name: value"], CHUNKED)
+        request.begin(200, "X-Name: value\r\n", CHUNKED)
         request.write(b"abc")
         request.write(b"de")
         request.finish()
@@ -196,7 +196,7 @@ async def test_a_streamed_answer_of_unknown_length_comes_in_chunks(serving):
 
 async def test_an_answer_of_unknown_length_to_http_1_0_ends_with_the_connection(serving):
     def stream(request):
-        request.begin(200, [], CHUNKED)
+        request.begin(200, "", CHUNKED)
         request.write(b"abc")
         request.finish()
 
@@ -330,7 +330,7 @@ async def test_a_handler_that_fails_is_answered_without_a_trace_and_reported(ser
 
 async def test_a_handler_that_fails_amid_its_answer_cuts_the_connection(serving):
     async def fail(request):
-        request.begin(200, [], 100)
+        request.begin(200, "", 100)
         request.write(b"abc")
         raise RuntimeError
 

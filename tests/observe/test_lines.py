@@ -83,7 +83,7 @@ def test_an_ordinary_request_goes_the_fast_way(lines):
 )
 def test_no_secret_gets_through_the_fast_way(lines, calls, secret):
     call = a_call(**secret)
-    calls.start(direction=call.direction, method="GET", path="/", request_id="", correlation_id="")
+    calls.start(call.direction, "GET", "/", "", "")
     calls.finish(call)
     assert "0123456789abcdef" not in lines.getvalue()
     assert "[redacted]" in lines.getvalue()
@@ -129,6 +129,6 @@ def test_long_texts_of_strangers_are_not_remembered(lines):
 def test_what_the_logger_is_bound_to_stands_in_the_line(lines):
     metrics = Metrics(clock=lambda: datetime(2026, 1, 1, tzinfo=UTC))
     calls = CallLog(logger=structlog.get_logger().bind(worker=1), metrics=metrics, monotonic=lambda: 100.0)
-    calls.start(direction=Direction.INGRESS, method="GET", path="/", request_id="", correlation_id="")
+    calls.start(Direction.INGRESS, "GET", "/", "", "")
     calls.finish(a_call())
     assert lines.only()["worker"] == 1

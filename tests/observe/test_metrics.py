@@ -49,9 +49,9 @@ def value(metrics, name, **labels):
 
 def test_a_request_is_counted_and_timed(metrics):
     call = a_call(upstream_seconds=0.2, status_code=2000)
-    metrics.request_started(call)
+    metrics.traffic.in_flight[call.direction] += 1
     assert value(metrics, "requests_in_flight", direction="ingress") == 1
-    metrics.request_finished(call)
+    metrics.traffic.finished(call)
     assert value(metrics, "requests_in_flight", direction="ingress") == 0
     labels = {"direction": "ingress", "partner": "acme", "module": "locations", "method": "GET", "code_class": "2xx"}
     assert value(metrics, "requests_total", **labels) == 1
@@ -62,8 +62,8 @@ def test_a_request_is_counted_and_timed(metrics):
 
 def test_a_request_that_asked_nobody_has_no_upstream_time_and_no_ocpi_status(metrics):
     call = a_call()
-    metrics.request_started(call)
-    metrics.request_finished(call)
+    metrics.traffic.in_flight[call.direction] += 1
+    metrics.traffic.finished(call)
     names = {name for name, _ in samples(metrics)}
     assert "ocpi_gateway_upstream_duration_seconds_count" not in names
     assert "ocpi_gateway_ocpi_status_total" not in names
@@ -72,8 +72,8 @@ def test_a_request_that_asked_nobody_has_no_upstream_time_and_no_ocpi_status(met
 def test_what_strangers_send_makes_no_new_series(metrics):
     for number in range(1000):
         call = a_call(module=f"module{number}", method=f"METHOD{number}", http_status=600 + number)
-        metrics.request_started(call)
-        metrics.request_finished(call)
+        metrics.traffic.in_flight[call.direction] += 1
+        metrics.traffic.finished(call)
         metrics.auth_failed(f"reason {number}")
     found = samples(metrics)
     labels = {"direction": "ingress", "partner": "acme", "module": "other", "method": "other", "code_class": "other"}
@@ -84,8 +84,8 @@ def test_what_strangers_send_makes_no_new_series(metrics):
 
 def test_configured_modules_have_series_of_their_own(metrics):
     call = a_call(module="nl-custom")
-    metrics.request_started(call)
-    metrics.request_finished(call)
+    metrics.traffic.in_flight[call.direction] += 1
+    metrics.traffic.finished(call)
     assert value(metrics, "request_duration_seconds_count", direction="ingress", module="nl-custom") == 1
 
 
