@@ -85,11 +85,19 @@ class TrafficLimits:
         quota = self._of_partner.get(partner.name.lower(), self._by_partner) if self._has_quotas else None
         if quota is not None:
             self._require("requests_per_second_per_partner", quota.take(partner.id))
-        name = partner.name
-        in_flight = self._in_flight.get(name, 0)
-        if in_flight >= self._most_in_flight:
+        if not self._take_seat(partner.name):
             self._require("requests_in_flight_per_partner", 1)
-        self._in_flight[name] = in_flight + 1
+
+    def forward_at_once(self, name: str) -> bool:
+        """The same, where that is all there is to decide; False, and nothing has to follow, where it isn't."""
+        return not self._has_quotas and self._by_source is None and self._take_seat(name)
+
+    def _take_seat(self, name: str) -> bool:
+        taken = self._in_flight.get(name, 0)
+        if taken >= self._most_in_flight:
+            return False
+        self._in_flight[name] = taken + 1
+        return True
 
     def forwarded(self, name: str) -> None:
         """A request of the partner of that name is over."""
@@ -141,6 +149,10 @@ class Permissions:
             for name, settings in self._settings.items()
             if settings.modules is not None
         }
+
+    def allows(self, partner: Partner, *, source: str, certificate: Callable[[], object]) -> bool:
+        """Whether a partner may call from there."""
+        return not self._settings or not self.objection(partner, source=source, certificate=certificate)
 
     def objection(self, partner: Partner, *, source: str, certificate: Callable[[], object]) -> str:
         """Why a partner may not call from there, for the log; empty where it may.

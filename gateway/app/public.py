@@ -157,6 +157,10 @@ class PublicFront:
             request.send_continue()
         return self._ingress.forward(request, call, partner, path)
 
+    def resume(self, request: Request) -> None:
+        """See a request to its end that was forwarded already, and has its seat."""
+        request.at_end(self._forwarded)
+
     def _forwarded(self, request: Request) -> None:
         self._limits.forwarded(request.context.partner)
 

@@ -27,7 +27,7 @@ from gateway.config.network import PrivateListener, PublicListener, StatusListen
 from gateway.net.listener import Listener
 from gateway.net.lookups import give_threads
 from gateway.net.room import Room
-from gateway.net.server import GatewayServer, Handler, ServerFailure, make_server
+from gateway.net.server import GatewayServer, Handler, ServerFailure, Shortcut, make_server, no_shortcut
 from gateway.net.source import Sources
 from gateway.observe import logs
 from gateway.observe.clock import utc_now
@@ -122,9 +122,8 @@ async def running(
 async def _listen(config: Config, services: Services, log: Logger, stack: AsyncExitStack) -> list[Listener]:
     """Start the listeners; the one for partners last, when all else stands."""
     listen, connections = config.listen, _connections(config, log)
-    public = _listener(
-        "public", config, listen.public, services.public, log, room=_public_room(config, connections, services)
-    )
+    room = _public_room(config, connections, services)
+    public = _listener("public", config, listen.public, services.public, log, room=room, shortcut=services.express)
     listeners = [
         _listener("status", config, listen.status, services.status, log, room=Room(connections)),
         _listener("private", config, listen.private, services.private, log, room=Room(connections)),
@@ -168,17 +167,20 @@ def _listener(
     log: Logger,
     *,
     room: Room,
+    shortcut: Shortcut = no_shortcut,
 ) -> Listener:
     return Listener(
         name,
         host=where.host,
         port=where.port,
-        server=_server(config, handler, room, log),
+        server=_server(config, handler, room, log, shortcut=shortcut),
         reuse_port=config.workers > 1,
     )
 
 
-def _server(config: Config, handler: Handler, room: Room, log: Logger) -> GatewayServer:
+def _server(
+    config: Config, handler: Handler, room: Room, log: Logger, *, shortcut: Shortcut = no_shortcut
+) -> GatewayServer:
     def on_failure(failure: ServerFailure) -> None:
         if failure.error is not None:
             log.error(Event.REQUEST_CRASHED, request_id=failure.request_id, exc_info=failure.error)
@@ -199,6 +201,7 @@ def _server(config: Config, handler: Handler, room: Room, log: Logger) -> Gatewa
         header_seconds=config.timeouts.header_seconds,
         keep_alive_seconds=config.timeouts.keep_alive_seconds,
         room=room,
+        shortcut=shortcut,
     )
 
 

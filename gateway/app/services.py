@@ -15,6 +15,7 @@ from structlog.typing import FilteringBoundLogger as Logger
 
 from gateway.admin.status import Readiness, StatusPages
 from gateway.app import outcomes
+from gateway.app.express import Express
 from gateway.app.foundation import Foundation, address_policy, handshake_client, make_registrar, partner_tls
 from gateway.app.limits import Alarm, Permissions, TrafficLimits
 from gateway.app.public import PublicFront
@@ -29,7 +30,7 @@ from gateway.handshake.responder import Responder
 from gateway.handshake.standing import Standing
 from gateway.handshake.upkeep import Schedule, Upkeep
 from gateway.net.pool import backend_pool, partner_pool
-from gateway.net.server import Handler
+from gateway.net.server import Handler, Shortcut
 from gateway.net.source import Sources
 from gateway.observe.access import CallLog
 from gateway.observe.board import Board
@@ -65,6 +66,7 @@ class Services:
     status: Handler
     private: Handler
     public: Handler
+    express: Shortcut
 
 
 async def make_services(
@@ -98,14 +100,18 @@ async def make_services(
         chores.append(Chore(_putting_up(board, worker.number, metrics), _PUT_UP_SECONDS))
     alarm = Alarm(log, count=metrics.limited)
     limits = TrafficLimits(config, on_limited=alarm)
-    public = await _public_front(foundation, directory, registrar, limits=limits, log=log, stack=stack)
+    ingress = await _ingress(foundation, log, stack)
+    permissions = Permissions(config)
+    public = _public_front(foundation, directory, registrar, ingress, limits=limits, permissions=permissions, log=log)
     egress = await _egress(foundation, directory, _standing(directory, registrar, log), log, stack)
     calls = CallLog(logger=log, metrics=metrics, monotonic=time.monotonic)
 
-    def surface(handler: CallHandler, direction: Direction, sources: Sources) -> Handler:
+    def surface(handler: CallHandler, direction: Direction, sources: Sources) -> Surface:
         return Surface(
             handler, direction=direction, sources=sources, clock=clock, calls=calls, metrics=metrics, log=log
         )
+
+    to_public = surface(public.handle, Direction.INGRESS, Sources(config.listen.public.trusted_proxies))
 
     return Services(
         readiness,
@@ -119,7 +125,16 @@ async def make_services(
             clock=clock,
         ),
         surface(egress.handle, Direction.EGRESS, Sources()),
-        surface(public.handle, Direction.INGRESS, Sources(config.listen.public.trusted_proxies)),
+        to_public,
+        Express(
+            surface=to_public,
+            front=public,
+            ingress=ingress,
+            directory=directory,
+            limits=limits,
+            permissions=permissions,
+            calls=calls,
+        ),
     )
 
 
@@ -135,28 +150,33 @@ def _putting_up(board: Board, number: int, metrics: Metrics) -> Callable[[], Awa
     return put_up
 
 
-async def _public_front(
-    foundation: Foundation,
-    directory: Directory,
-    registrar: Registrar,
-    *,
-    limits: TrafficLimits,
-    log: Logger,
-    stack: AsyncExitStack,
-) -> PublicFront:
-    config, clock = foundation.config, foundation.clock
+async def _ingress(foundation: Foundation, log: Logger, stack: AsyncExitStack) -> Ingress:
+    config = foundation.config
     pool = backend_pool(
         connect_seconds=config.timeouts.backend_connect_seconds, header_bytes=config.limits.header_bytes
     )
-    ingress = Ingress(
+    return Ingress(
         config=config,
         pool=await stack.enter_async_context(pool),
         breakers=_breakers(config, log),
         policy=address_policy(config),
         store=foundation.store,
         vault=foundation.vault,
-        clock=clock,
+        clock=foundation.clock,
     )
+
+
+def _public_front(
+    foundation: Foundation,
+    directory: Directory,
+    registrar: Registrar,
+    ingress: Ingress,
+    *,
+    limits: TrafficLimits,
+    permissions: Permissions,
+    log: Logger,
+) -> PublicFront:
+    config, clock = foundation.config, foundation.clock
     gatekeeper = Gatekeeper(
         foundation.store,
         foundation.vault,
@@ -181,7 +201,7 @@ async def _public_front(
         responder=responder,
         ingress=ingress,
         limits=limits,
-        permissions=Permissions(config),
+        permissions=permissions,
         clock=clock,
         log=log,
     )

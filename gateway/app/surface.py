@@ -4,7 +4,7 @@ Whatever a handler raises becomes an OCPI envelope here, and the record says who
 up gets none.
 """
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
 from structlog.typing import FilteringBoundLogger as Logger
@@ -68,9 +68,7 @@ class Surface:
             message_id(headers, "x-request-id"),
             message_id(headers, "x-correlation-id"),
         )
-        call.headers, call.facts = headers, request.head.form
-        forwarded_for = headers.get("x-forwarded-for")
-        call.source = self._sources.of(request.peer, forwarded_for) if forwarded_for else request.peer
+        call.headers, call.source = headers, self.source_of(request.peer, headers)
         request.context = call
         request.on_refused = self._refuse
         request.at_end(self._ended)
@@ -85,6 +83,16 @@ class Surface:
             self._respond(request, call, handling)
             return None
         return self._handle(request, call, handling)
+
+    def source_of(self, peer: str, headers: Mapping[str, str]) -> str:
+        """Where a request comes from: the other end of its connection, or whom a trusted proxy names."""
+        forwarded_for = headers.get("x-forwarded-for")
+        return self._sources.of(peer, forwarded_for) if forwarded_for else peer
+
+    def resume(self, request: Request, call: Call) -> None:
+        """See a request to its end that was forwarded already."""
+        request.context, request.on_refused = call, self._refuse
+        request.at_end(self._ended)
 
     async def _handle(self, request: Request, call: Call, handling: Coroutine[Any, Any, Response | None]) -> None:
         current_call.set(call)

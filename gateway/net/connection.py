@@ -5,7 +5,7 @@ time between requests, what is read ahead, and what is thrown away of a body tha
 """
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from gateway.net.alarm import Alarm
 from gateway.net.http1 import END, MalformedError, as_lines, check_beginning, message_ids, write_head
@@ -25,6 +25,30 @@ _AHEAD_BYTES: Final = 65536
 #: How long, and how much of, what a client still sends is thrown away, so that it gets to read an early answer.
 _LINGER_SECONDS: Final = 2.0
 _LINGER_BYTES: Final = 2**20
+
+
+class Handled(Protocol):
+    """A request that is being handled."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether its whole body came."""
+
+    @property
+    def broken(self) -> bool:
+        """Whether it will never come."""
+
+    def feed(self, data: bytes) -> bytes:
+        """Take bytes off the wire; gives those that are not of this request."""
+
+    def lost(self) -> None:
+        """The connection is closed."""
+
+    def blocked(self) -> None:
+        """The client takes no more for now."""
+
+    def unblocked(self) -> None:
+        """It does again."""
 
 
 class Connection(asyncio.Protocol):
@@ -61,7 +85,7 @@ class Connection(asyncio.Protocol):
         self._lingered = 0
         self._seen = 0
         self._reading_paused = False
-        self._request: Request | None = None
+        self._request: Handled | None = None
 
     @property
     def busy(self) -> bool:
@@ -126,10 +150,19 @@ class Connection(asyncio.Protocol):
 
     # --- for requests
 
+    def certificate(self) -> object:
+        """The client certificate that was shown; None without one."""
+        return None if self.transport is None else self.transport.get_extra_info("peercert")
+
     def write(self, data: bytes) -> None:
         """Write to the client, if it is still there."""
         if self.transport is not None:
             self.transport.write(data)
+
+    def hand_to(self, request: Request) -> None:
+        """Let another answer the request under way, if it is still wanted."""
+        if self._request is not None:
+            self._request = request
 
     def pause_reading(self) -> None:
         """Let the client wait."""
@@ -195,6 +228,12 @@ class Connection(asyncio.Protocol):
                 raise MalformedError("the headers are too long together", http_status=_HEADERS_TOO_LARGE)
             if head.method not in _METHODS:
                 raise MalformedError("OCPI has no such method", http_status=_METHOD_NOT_ALLOWED)
+            if len(self._buffer) == head.length:
+                handled = server.shortcut(self, head, self._buffer)
+                if handled is not None:
+                    self._request, self._buffer = handled, b""
+                    self._alarm.off()
+                    return True
             request = Request(self, head)
             if self._buffer:
                 self._take_what_came(request)

@@ -104,6 +104,10 @@ class Outbound(asyncio.Protocol):
         if self.transport is not None:
             self.transport.write(data)
 
+    def hand_to(self, taker: Taker) -> None:
+        """Let another take the answer that is waited for."""
+        self._taker = taker
+
     def write(self, data: bytes) -> None:
         """Write more of the body."""
         if self.transport is not None:
@@ -213,7 +217,7 @@ class Outbound(asyncio.Protocol):
         if head.length == CHUNKED:
             self._chunks = Chunks(self._bounds)
         taker.answer_head(head)
-        if self._taker is taker:
+        if self._taker is not None and self._head is head:  # whoever takes it now
             if not head.length:
                 self._check_rest(data)
                 self._end()

@@ -158,8 +158,7 @@ class Request:
 
     def certificate(self) -> object:
         """The client certificate that was shown; None without one."""
-        transport = self._connection.transport
-        return None if transport is None else transport.get_extra_info("peercert")
+        return self._connection.certificate()
 
     # --- its body
 

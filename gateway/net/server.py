@@ -10,9 +10,9 @@ from email.utils import format_datetime
 from typing import Any, Final
 from uuid import uuid4
 
-from gateway.net.connection import Connection
+from gateway.net.connection import Connection, Handled
 from gateway.net.forms import RequestForms
-from gateway.net.http1 import Bounds, MalformedError
+from gateway.net.http1 import Bounds, MalformedError, RequestHead
 from gateway.net.request import Request, Response
 from gateway.net.room import Room
 from gateway.ocpi.envelope import Answer, StatusCode
@@ -21,6 +21,8 @@ from gateway.ocpi.vocabulary import METHODS
 
 #: Answers a request, at once or by the coroutine that it gives back.
 Handler = Callable[[Request], Coroutine[Any, Any, Response | None] | None]
+#: Takes a request whose body is here, with its head, before anything is made of it; None where the handler has to.
+Shortcut = Callable[[Connection, RequestHead, bytes], Handled | None]
 
 _INTERNAL: Final = 500
 _METHOD_NOT_ALLOWED: Final = 405
@@ -70,7 +72,9 @@ class GatewayServer:
         header_seconds: float,
         keep_alive_seconds: float,
         room: Room,
+        shortcut: Shortcut,
     ) -> None:
+        self.shortcut = shortcut
         self.loop = asyncio.get_running_loop()
         self.bounds = bounds
         self.forms = RequestForms(bounds)
@@ -216,6 +220,10 @@ class GatewayServer:
         return Response(http_status, headers, answer.body(self._clock()), closes=True)
 
 
+def no_shortcut(_connection: Connection, _head: RequestHead, _body: bytes) -> None:
+    """For a server whose every request has to be handled."""
+
+
 def make_server(
     handler: Handler,
     *,
@@ -225,6 +233,7 @@ def make_server(
     header_seconds: float = 15,
     keep_alive_seconds: float = 75,
     room: Room | None = None,
+    shortcut: Shortcut = no_shortcut,
 ) -> GatewayServer:
     """Make a server; has to be called in a running event loop. A client that hangs up cancels its handler.
 
@@ -234,6 +243,7 @@ def make_server(
         header_seconds: how long the head of a request may take.
         keep_alive_seconds: how long a connection may idle between requests.
         room: for how many connections; further ones are closed at once.
+        shortcut: for requests that need no handler.
     """
     return GatewayServer(
         handler,
@@ -243,6 +253,7 @@ def make_server(
         header_seconds=header_seconds,
         keep_alive_seconds=keep_alive_seconds,
         room=room or Room(_MAX_CONNECTIONS),
+        shortcut=shortcut,
     )
 
 

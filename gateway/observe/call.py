@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from gateway.ocpi.errors import Fault
 
@@ -34,16 +34,6 @@ class Direction(StrEnum):
     NONE = "none"
 
 
-class Facts(Protocol):
-    """Remembers what follows from the headers of a request, for others with the same ones."""
-
-    def known(self, key: object) -> Any:
-        """What was kept under a key; None where nothing was."""
-
-    def keep(self, key: object, fact: Any) -> None:
-        """Keep something under a key."""
-
-
 @dataclass(slots=True)
 class Call:
     """One request; filled in while it is handled, then handed to `gateway.observe.access.CallLog`.
@@ -59,7 +49,6 @@ class Call:
         upstream_seconds: spent waiting for the other side; None where it was not asked.
         client_seconds: spent waiting for whoever asked to send or take a body.
         total_seconds: set at the end.
-        facts: about its headers, beside the length of its body and the message ids.
     """
 
     direction: Direction
@@ -83,7 +72,6 @@ class Call:
     bytes_in: int = 0
     bytes_out: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
-    facts: Facts | None = None
 
     @property
     def own_seconds(self) -> float:

@@ -7,10 +7,11 @@ through the pipeline, which decides about it; tests hold the two against each ot
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Mapping
 from json.encoder import encode_basestring_ascii as quoted
 from time import gmtime, strftime
-from typing import Final, TextIO
+from typing import Final, NamedTuple, TextIO
 
 from gateway.observe.call import LOGGED_HEADERS, Call, loggable
 from gateway.observe.clock import epoch_now
@@ -26,6 +27,8 @@ _LONG: Final = 4000
 _EVENT: Final = Event.REQUEST.value
 #: Those that are the same for most requests of a sender.
 _LOGGED: Final = tuple(name for name in LOGGED_HEADERS if name != "content-length")
+#: As nearly all message ids are: nothing in them has to be escaped, or could be a secret.
+_HEXADECIMAL: Final = re.compile(r"[0-9A-Fa-f-]{1,128}")
 _ABOUT: Final = ("direction", "method", "source", "partner", "module", "version", "interface_role")
 
 
@@ -68,6 +71,13 @@ class Output:
             self._stream.write("".join(lines))
 
 
+class Told(NamedTuple):
+    """What lines of many requests say alike, as it stands in them: who asked for what, and the headers."""
+
+    about: str
+    headers: str
+
+
 class RequestLines:
     """Writes the JSON lines of requests that are told on the level of information."""
 
@@ -84,43 +94,77 @@ class RequestLines:
         Args:
             bound: from `as_bound`.
         """
+        told = self.told(call)
+        why = self._known((call.fault, call.reason), _why) if call.fault or call.reason else ""
+        if told is None or why is None:
+            return False
+        status_code = "" if call.status_code is None else f',"status_code":{call.status_code}'
+        return self.write_line(
+            told,
+            path=call.path,
+            http_status=call.http_status,
+            ids=(call.request_id, call.correlation_id),
+            seconds=(call.own_seconds, call.upstream_seconds),
+            sizes=(call.bytes_in, call.bytes_out),
+            content_length=call.headers.get("content-length"),
+            more=f"{status_code}{why}{bound}",
+        )
+
+    def told(self, call: Call) -> Told | None:
+        """What is told alike of many calls; None where the pipeline has to look at it."""
         about = self._known(
             (call.direction, call.method, call.source, call.partner, call.module, call.version, call.interface_role),
             _about,
         )
-        path, request_id, correlation_id = call.path, call.request_id, call.correlation_id
-        headers = self._headers(call)
-        why = self._known((call.fault, call.reason), _why) if call.fault or call.reason else ""
-        harmless = _is_harmless(f"{path}\n{request_id}\n{correlation_id}")
-        if about is None or headers is None or why is None or not harmless:
+        get = call.headers.get
+        headers = self._known(tuple([get(name) for name in _LOGGED]), _said)
+        return None if about is None or headers is None else Told(about, headers)
+
+    def write_line(
+        self,
+        told: Told,
+        *,
+        path: str,
+        http_status: int,
+        ids: tuple[str, str],
+        seconds: tuple[float, float | None],
+        sizes: tuple[int, int],
+        content_length: str | None,
+        more: str,
+    ) -> bool:
+        """Write a line, unless the pipeline has to look at one of its texts.
+
+        Args:
+            seconds: our own, and those of the other side.
+            sizes: of the bodies in and out, in bytes.
+            more: further pairs, each with a comma before it.
+        """
+        request_id, correlation_id = ids
+        own, waited = seconds
+        bytes_in, bytes_out = sizes
+        if not _HEXADECIMAL.fullmatch(request_id + correlation_id):
+            if not _is_harmless(f"{request_id}\n{correlation_id}"):
+                return False
+            request_id, correlation_id = quoted(request_id)[1:-1], quoted(correlation_id)[1:-1]
+        shown = self._known((path,), _shown)
+        if shown is None:
             return False
-        upstream = call.upstream_seconds
-        waited = "" if upstream is None else f'"upstream_ms":{upstream * _MILLI:.2f},'
-        status_code = "" if call.status_code is None else f'"status_code":{call.status_code},'
+        about, headers = told
+        if content_length is not None:
+            if not content_length.isdecimal():
+                return False
+            headers = (
+                f'"content-length":"{content_length}",{headers}' if headers else f'"content-length":"{content_length}"'
+            )
+        if headers:
+            more = f'{more},"headers":{{{headers}}}'
+        upstream = "" if waited is None else f'"upstream_ms":{waited * _MILLI:.2f},'
         self._add(
-            f'{{"timestamp":"{self._now()}","level":"info","event":"{_EVENT}",{about}"path":{quoted(path)},'
-            f'"http_status":{call.http_status},{status_code}"request_id":{quoted(request_id)},'
-            f'"correlation_id":{quoted(correlation_id)},"own_ms":{call.own_seconds * _MILLI:.2f},{waited}'
-            f'"bytes_in":{call.bytes_in},"bytes_out":{call.bytes_out}{why}{headers}{bound}}}\n'
+            f'{{"timestamp":"{self._now()}","level":"info","event":"{_EVENT}",{about}"path":{shown},'
+            f'"http_status":{http_status},"request_id":"{request_id}","correlation_id":"{correlation_id}",'
+            f'"own_ms":{own * _MILLI:.2f},{upstream}"bytes_in":{bytes_in},"bytes_out":{bytes_out}{more}}}\n'
         )
         return True
-
-    def _headers(self, call: Call) -> str | None:
-        """What is said of the headers; None where the pipeline has to look at it."""
-        facts, get = call.facts, call.headers.get
-        said = None if facts is None else facts.known(RequestLines)
-        if said is None:
-            said = self._known(tuple([get(name) for name in _LOGGED]), _said)
-            if said is None:
-                return None
-            if facts is not None:
-                facts.keep(RequestLines, said)
-        length = get("content-length")
-        if length is None:
-            return f',"headers":{{{said}}}' if said else ""
-        if not length.isdecimal():
-            return None
-        return f',"headers":{{"content-length":"{length}"{"," if said else ""}{said}}}'
 
     def _known(
         self, values: tuple[str | None, ...], make: Callable[[tuple[str | None, ...]], str | None]
@@ -154,6 +198,11 @@ def _about(values: tuple[str | None, ...]) -> str | None:
     if any(redact_text(value) != value for value in said.values()):
         return None
     return "".join(f'"{name}":{quoted(value)},' for name, value in said.items())
+
+
+def _shown(values: tuple[str | None, ...]) -> str | None:
+    (path,) = values
+    return quoted(path or "") if _is_harmless(path or "") else None
 
 
 def _why(values: tuple[str | None, ...]) -> str | None:

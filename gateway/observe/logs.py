@@ -67,16 +67,12 @@ def configure(*, level: str, form: str, stream: TextIO | None = None) -> None:
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
-def write_request(call: Call, bound: str) -> bool:
-    """Write the line of a request, on the level of information; False where it has to be logged as any other event.
-
-    Args:
-        bound: what its logger is bound to, from `gateway.observe.lines.as_bound`.
-    """
+def request_lines() -> RequestLines | None:
+    """What writes the lines of requests, on the level of information; None where they are logged as any other event."""
     if not _fast:
-        return False
+        return None
     lines, processors = _fast[0]
-    return processors[-1] is _json and lines.write(call, bound)
+    return lines if processors[-1] is _json else None
 
 
 def describe_exception(error: BaseException) -> str:

@@ -15,6 +15,10 @@ BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 
 _CODE_CLASSES: Final = {1: "1xx", 2: "2xx", 3: "3xx", 4: "4xx", 5: "5xx"}
 
 
+#: Direction, partner, module, method and HTTP status.
+Kind = tuple[str, str, str, str, int]
+
+
 class Series:
     """A histogram of seconds."""
 
@@ -69,33 +73,39 @@ class Traffic:
         self.durations: defaultdict[tuple[str, ...], Series] = defaultdict(Series)
         self.upstream: defaultdict[tuple[str, ...], Series] = defaultdict(Series)
         self.tallies: dict[tuple[str, ...], Tally] = {}
-        self._usual: dict[tuple[str, str, str, str, int], Tally] = {}
+        self._usual: dict[Kind, Tally] = {}
         self._modules = modules | {""}
 
     def finished(self, call: Call) -> None:
         """It was answered, or given up; what was in flight until now."""
-        self.in_flight[call.direction] -= 1
-        http_status, waited = call.http_status, call.upstream_seconds
-        tally = self._usual.get((call.direction, call.partner, call.module, call.method, http_status))
-        if tally is None:
-            tally = self._tally(call)
-        tally.number += 1
-        tally.lasted.observe(call.total_seconds)
-        if waited is not None:
-            tally.waited.observe(waited)
+        kind = (call.direction, call.partner, call.module, call.method, call.http_status)
+        self.count(kind, call.total_seconds, call.upstream_seconds)
         if call.status_code is not None:
             self.statuses[call.direction, call.partner, str(call.status_code)] += 1
 
-    def _tally(self, call: Call) -> Tally:
-        direction, http_status = call.direction, call.http_status
-        module = call.module if call.module in self._modules else OTHER
-        method = call.method if call.method in METHODS else OTHER
+    def count(self, kind: Kind, lasted: float, waited: float | None) -> None:
+        """One of a kind is over.
+
+        Args:
+            lasted: seconds, from its head to the end of its answer.
+            waited: seconds of that which the other side took; None where it was not asked.
+        """
+        self.in_flight[kind[0]] -= 1
+        tally = self._usual.get(kind) or self._tally(*kind)
+        tally.number += 1
+        tally.lasted.observe(lasted)
+        if waited is not None:
+            tally.waited.observe(waited)
+
+    def _tally(self, direction: str, partner: str, module: str, method: str, http_status: int) -> Tally:
+        module = module if module in self._modules else OTHER
+        method = method if method in METHODS else OTHER
         code_class = _CODE_CLASSES.get(http_status // 100, OTHER)
-        labels = (direction, call.partner, module, method, code_class)
+        labels = (direction, partner, module, method, code_class)
         tally = self.tallies.get(labels)
         if tally is None:
             about = (direction, module)
             tally = self.tallies[labels] = Tally(labels, self.durations[about], self.upstream[about])
         if OTHER not in {module, method, code_class}:
-            self._usual[direction, call.partner, module, method, http_status] = tally
+            self._usual[direction, partner, module, method, http_status] = tally
         return tally

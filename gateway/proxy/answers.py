@@ -7,7 +7,7 @@ path segment, which works any number of times and across restarts (interop.md, T
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from gateway.net.http1 import AnswerHead
 from gateway.observe.call import Call
@@ -22,6 +22,17 @@ from gateway.store.vault import Vault
 _SEALED: Final = re.compile(r"/~([A-Za-z0-9_-]{39,})")
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _SCHEMES: Final = ("http://", "https://")
+
+
+class UsualHead(NamedTuple):
+    """What all answers of one form have in common as they travel back, but for the message ids and the framing.
+
+    Attributes:
+        headers: whole lines.
+    """
+
+    headers: str
+    is_dated: bool
 
 
 class Links(Protocol):
@@ -131,11 +142,13 @@ def head_of(
     Raises:
         RefusedError: a redirect or the link to the next page can't be led back: leaving it out would lose data.
     """
-    kept = answer.form.known(secrets)
-    if kept is None:
-        kept = heads.returned(answer.form, secrets=secrets)
-        answer.form.keep(secrets, kept)
-    headers = f"{kept}X-Request-ID: {call.request_id}\r\nX-Correlation-ID: {call.correlation_id}\r\n"
+    form = answer.form
+    usual: UsualHead | None = form.known(secrets)
+    if usual is None:
+        usual = UsualHead(heads.returned(form, secrets=secrets), is_dated="date" in form.headers)
+        if links is None and not answer.is_bodiless:
+            form.keep(secrets, usual)
+    headers = f"{usual.headers}X-Request-ID: {call.request_id}\r\nX-Correlation-ID: {call.correlation_id}\r\n"
     return headers if links is None else headers + heads.as_text(_led(answer, call, side, links, secrets))
 
 

@@ -33,7 +33,7 @@ from gateway.proxy.answers import PartnerLinks, Seal, head_of, sealed_in, with_q
 from gateway.proxy.bodies import read_body
 from gateway.proxy.breaker import Breakers
 from gateway.proxy.callbacks import EGRESS, INGRESS, ResponseUrls, has_response_url
-from gateway.proxy.exchange import Exchange
+from gateway.proxy.exchange import USER_AGENT, Exchange
 from gateway.proxy.heads import Secrets
 from gateway.proxy.offer import Offer
 from gateway.proxy.routing import End
@@ -269,7 +269,8 @@ class Egress:
             receiver = receiver or addressed or routing.likeliest(partner.roles, module, role)
             routing.state(lines, End.FROM, sender)
             routing.state(lines, End.TO, receiver)
-        return heads.forwarded(request.head.form) + heads.as_text(lines)
+        headers = heads.forwarded(request.head.form) + heads.as_text(lines)
+        return headers if "user-agent" in request.headers else headers + USER_AGENT
 
     async def _stand_in(self, partner: Partner, module: str, url: str) -> str:
         """The URL of ours that a partner gets for a `response_url` of the backend."""

@@ -10,6 +10,7 @@ from gateway import __version__
 from gateway.net.address import AddressPolicy, UrlRefusedError
 from gateway.net.failures import FAILURES, explain
 from gateway.net.http1 import CHUNKED
+from gateway.net.outbound import Outbound
 from gateway.net.pool import Destination, Pool
 from gateway.net.request import Request
 from gateway.observe.call import Call
@@ -18,7 +19,8 @@ from gateway.proxy.breaker import Breakers
 from gateway.proxy.relay import Relay
 from gateway.proxy.sides import Bounds, Done, MakeHead, OtherSide
 
-_USER_AGENT: Final = f"User-Agent: ocpi-gateway/{__version__}\r\n"
+#: For requests that come without one.
+USER_AGENT: Final = f"User-Agent: ocpi-gateway/{__version__}\r\n"
 
 
 class Place(NamedTuple):
@@ -76,6 +78,22 @@ class Exchange:
             relay.start(connection, head, body)
             return None
         return self._carry(relay, request, destination, head, body)
+
+    def take_over(
+        self,
+        request: Request,
+        call: Call,
+        connection: Outbound,
+        *,
+        answer_head: MakeHead,
+        done: Done,
+        since: float,
+    ) -> Relay:
+        """Relay the answer to a request that was sent already, at a moment on the monotonic clock."""
+        breaker = self.breakers.of(connection.destination.partner)
+        relay = Relay(self.side, self.bounds, request, call, breaker, answer_head=answer_head, done=done)
+        relay.take_over(connection, since)
+        return relay
 
     async def carried(self, request: Request, call: Call, **how: Any) -> int:
         """`carry`, and wait for its end; gives the HTTP status that was answered, 0 where the client went first.
@@ -165,7 +183,5 @@ def _write_head(request: Request, place: Place, headers: str, body: bytes | None
         framing = f"Content-Length: {length}\r\n"
     else:
         framing = "Transfer-Encoding: chunked\r\n" if length == CHUNKED else ""
-    if "user-agent" not in request.headers:
-        framing += _USER_AGENT
     _, host, target = place
     return f"{request.method} {target} HTTP/1.1\r\nHost: {host}\r\n{headers}{framing}\r\n".encode("latin-1")

@@ -10,9 +10,11 @@ from typing import Any, Final
 from gateway.config import Config
 from gateway.net.address import AddressPolicy, UrlRefusedError
 from gateway.net.http1 import AnswerHead
+from gateway.net.outbound import Outbound
 from gateway.net.pool import Pool
 from gateway.net.request import Request
 from gateway.observe.call import Call
+from gateway.observe.lines import Told
 from gateway.ocpi.envelope import Answer, StatusCode
 from gateway.ocpi.errors import Fault
 from gateway.ocpi.partner import Partner
@@ -25,8 +27,9 @@ from gateway.proxy import heads, refusals, routing
 from gateway.proxy.answers import BackendLinks, Seal, head_of, sealed_in, with_query
 from gateway.proxy.breaker import Breakers
 from gateway.proxy.callbacks import EGRESS, INGRESS, ResponseUrls, callback_id_in, has_response_url
-from gateway.proxy.exchange import Exchange, Place
+from gateway.proxy.exchange import USER_AGENT, Exchange, Place
 from gateway.proxy.offer import Habits, Offer
+from gateway.proxy.relay import Relay
 from gateway.proxy.routing import End
 from gateway.proxy.sides import Bounds, MakeHead, OtherSide, Pace
 from gateway.store.engine import Store
@@ -41,8 +44,39 @@ _BACKEND: Final = OtherSide(
 )
 
 
+class Way:
+    """How requests of one form, of one partner, for one module go on, once one of them was let through.
+
+    Attributes:
+        headers: of the request that goes out, but for the message ids and the framing: whole lines.
+        path: of the module at the backend.
+        told: what the log says of each of them, by the address that they come from.
+        is_plain: whatever else is in their targets and bodies goes on as it is.
+    """
+
+    __slots__ = ("habits", "headers", "is_plain", "partner", "path", "told")
+
+    def __init__(self, partner: Partner, habits: Habits, headers: str, path: str, *, is_plain: bool) -> None:
+        self.partner = partner
+        self.habits = habits
+        self.headers = headers
+        self.path = path
+        self.is_plain = is_plain
+        self.told: dict[str, Told] = {}
+
+
+def key_of(target: FunctionalPath) -> tuple[str, ...]:
+    """What of a target has a say in the way of its request: the module, and the owner of an object that is pushed."""
+    if target.rest and routing.names_owner(target.module, target.role):
+        return (*target[:3], *target.rest.split("/", 3)[1:3])
+    return target[:3]
+
+
 class Ingress:
     """Forwards requests of partners to the backend.
+
+    Attributes:
+        backend: where it is.
 
     Args:
         pool: of connections to the backend.
@@ -68,8 +102,8 @@ class Ingress:
         self._vault = vault
         pace = Pace(timeouts.body_seconds, limits.least_bytes_per_second)
         patience = timeouts.backend_answer_seconds
-        self._exchange = Exchange(pool, _BACKEND, Bounds(limits.body_bytes, pace, patience), breakers)
-        self._backend = self._exchange.located(self._offer.origin)
+        self.exchange = Exchange(pool, _BACKEND, Bounds(limits.body_bytes, pace, patience), breakers)
+        self.backend = self.exchange.located(self._offer.origin)
         self._response_urls = ResponseUrls(
             store,
             clock=clock,
@@ -94,60 +128,49 @@ class Ingress:
             message = f"module {target.module[:36]} is not offered here as {target.role}"
             raise refusals.unknown_path(message, fault=Fault.PARTNER)
         call.module, call.interface_role = target.module, target.role
+        way = self._way(request, partner, target)
         if path is None or callback_id is not None:
-            return self._call_back(request, call, partner, target, callback_id or "")
-        headers, habits = self._head(request, call, partner, target)
+            return self._call_back(request, call, way, target, callback_id or "")
         rest = target.rest
         exact = path + rest if not rest.startswith("/~") else self._opened(partner, target, path)
-        if has_response_url(target.module, target.role, request.method):
-            return self._ask_with_response_url(
-                request, call, partner, target, headers=headers, habits=habits, exact=exact
-            )
-        exact = with_query(exact, target.query)
-        return self._ask(request, call, partner, target, headers=headers, habits=habits, exact=exact)
+        if not way.is_plain:
+            return self._ask_with_response_url(request, call, way, target, exact)
+        return self._ask(request, call, way, target, with_query(exact, target.query))
+
+    def take_over(
+        self, request: Request, call: Call, way: Way, target: FunctionalPath, connection: Outbound, *, since: float
+    ) -> Relay:
+        """Go on with a request that was sent already, at a moment on the monotonic clock."""
+        exact = way.path + target.rest + target.query
+        make = self._answer_head(call, way, target, exact)
+        return self.exchange.take_over(request, call, connection, answer_head=make, done=request.refuse, since=since)
 
     async def _ask_with_response_url(
-        self,
-        request: Request,
-        call: Call,
-        partner: Partner,
-        target: FunctionalPath,
-        *,
-        headers: str,
-        habits: Habits,
-        exact: str,
+        self, request: Request, call: Call, way: Way, target: FunctionalPath, exact: str
     ) -> None:
         """Replace the `response_url`, then forward."""
         query, body = await self._response_urls.replace(
-            request, target.module, target.query, lambda url: self._stand_in(partner, url), asker=Fault.PARTNER
+            request, target.module, target.query, lambda url: self._stand_in(way.partner, url), asker=Fault.PARTNER
         )
-        exact = with_query(exact, query)
-        opening = self._ask(request, call, partner, target, headers=headers, habits=habits, exact=exact, body=body)
+        opening = self._ask(request, call, way, target, with_query(exact, query), body=body)
         if opening is not None:
             await opening
 
     def _ask(
-        self,
-        request: Request,
-        call: Call,
-        partner: Partner,
-        target: FunctionalPath,
-        *,
-        headers: str,
-        habits: Habits,
-        exact: str,
-        body: bytes | None = None,
+        self, request: Request, call: Call, way: Way, target: FunctionalPath, exact: str, *, body: bytes | None = None
     ) -> Coroutine[Any, Any, None] | None:
         """Forward to what lies at an exact path and query of the backend."""
-        secrets = habits.secrets
+        place = Place(self.backend.destination, self.backend.host, exact)
+        answer_head = self._answer_head(call, way, target, exact)
+        return self._send(request, call, way, place=place, answer_head=answer_head, body=body)
 
+    def _answer_head(self, call: Call, way: Way, target: FunctionalPath, exact: str) -> MakeHead:
         def answer_head(answer: AnswerHead) -> str:
             led = "link" in answer.headers or "location" in answer.headers
-            links = self._links(partner, target, exact) if led else None
-            return head_of(answer, call, side=_BACKEND, links=links, secrets=secrets)
+            links = self._links(way.partner, target, exact) if led else None
+            return head_of(answer, call, side=_BACKEND, links=links, secrets=way.habits.secrets)
 
-        place = Place(self._backend.destination, self._backend.host, exact)
-        return self._send(request, call, place=place, headers=headers, answer_head=answer_head, body=body)
+        return answer_head
 
     def _links(self, partner: Partner, target: FunctionalPath, exact: str) -> BackendLinks:
         return BackendLinks(
@@ -162,19 +185,18 @@ class Ingress:
         return Seal(self._vault, f"ingress/{partner.id}/{target.module}/{target.role}")
 
     async def _call_back(
-        self, request: Request, call: Call, partner: Partner, target: FunctionalPath, callback_id: str
+        self, request: Request, call: Call, way: Way, target: FunctionalPath, callback_id: str
     ) -> None:
         """Forward a result to the `response_url` that the backend gave this partner."""
         callback = await self._response_urls.find(callback_id, EGRESS)
-        if callback is None or callback.partner_id != partner.id:
+        if callback is None or callback.partner_id != way.partner.id:
             raise refusals.unknown_path("this response_url is unknown or has expired", fault=Fault.PARTNER)
-        headers, habits = self._head(request, call, partner, target)
-        secrets = habits.secrets
+        secrets = way.habits.secrets
         opening = self._send(
             request,
             call,
-            place=self._exchange.located(with_query(self._at_backend(callback.url), target.query)),
-            headers=headers,
+            way,
+            place=self.exchange.located(with_query(self._at_backend(callback.url), target.query)),
             answer_head=lambda answer: head_of(answer, call, side=_BACKEND, links=None, secrets=secrets),
         )
         if opening is not None:
@@ -184,15 +206,15 @@ class Ingress:
         self,
         request: Request,
         call: Call,
+        way: Way,
         *,
         place: Place,
-        headers: str,
         answer_head: MakeHead,
         body: bytes | None = None,
     ) -> Coroutine[Any, Any, None] | None:
-        if body is not None:
-            headers = heads.without(headers, heads.OF_THE_BODY)
-        return self._exchange.carry(
+        headers = way.headers if body is None else heads.without(way.headers, heads.OF_THE_BODY)
+        headers = f"{headers}X-Request-ID: {call.request_id}\r\nX-Correlation-ID: {call.correlation_id}\r\n"
+        return self.exchange.carry(
             request, call, place=place, headers=headers, answer_head=answer_head, done=request.refuse, body=body
         )
 
@@ -200,24 +222,19 @@ class Ingress:
         """A URL that the backend gave; by whatever name it calls itself there, its authorization goes to its host."""
         return url if host_of(url) == host_of(self._offer.origin) else self._offer.origin + path_of(url)
 
-    def _head(self, request: Request, call: Call, partner: Partner, target: FunctionalPath) -> tuple[str, Habits]:
-        """The outgoing headers: what may travel on, then everything that identifies, each exactly once."""
-        version, role, module, rest, _ = target
-        if routing.names_owner(module, role) and rest:
-            preface, habits = self._preface(request, partner, target)
-        else:
-            form, key = request.head.form, (version, role, module)
-            known = form.known(key)
-            if known is None or known[0] is not partner:
-                known = (partner, *self._preface(request, partner, target))
-                form.keep(key, known)
+    def _way(self, request: Request, partner: Partner, target: FunctionalPath) -> Way:
+        """How the request goes on: most go as one did before."""
+        form, key = request.head.form, key_of(target)
+        way: Way | None = form.known(key)
+        if way is None or way.partner is not partner:
+            way = self._found(request, partner, target)
+            if not target.rest.startswith("/~"):
+                form.keep(key, way)
                 request.remember()
-            _, preface, habits = known
-        return f"{preface}X-Request-ID: {call.request_id}\r\nX-Correlation-ID: {call.correlation_id}\r\n", habits
+        return way
 
-    def _preface(self, request: Request, partner: Partner, target: FunctionalPath) -> tuple[str, Habits]:
-        """All of the outgoing headers that follows from the form of the head, who asks, and for which object."""
-        habits = self._offer.habits(partner)
+    def _found(self, request: Request, partner: Partner, target: FunctionalPath) -> Way:
+        habits, form = self._offer.habits(partner), request.head.form
         sender, receiver = self._ends(request, partner, target, strict=habits.owns_strictly)
         lines = [
             f"Authorization: {habits.backend_authorization}",
@@ -226,7 +243,13 @@ class Ingress:
         ]
         routing.state(lines, End.FROM, sender)
         routing.state(lines, End.TO, receiver)
-        return heads.forwarded(request.head.form) + heads.as_text(lines), habits
+        headers = heads.forwarded(form) + heads.as_text(lines)
+        if "user-agent" not in form.headers:
+            headers += USER_AGENT
+        module, role = target.module, target.role
+        path = self._offer.paths.get((module, role), "")
+        is_plain = "?" not in path and not has_response_url(module, role, request.method)
+        return Way(partner, habits, headers, path, is_plain=is_plain)
 
     def _ends(
         self, request: Request, partner: Partner, target: FunctionalPath, *, strict: bool

@@ -39,7 +39,6 @@ class Relay:
         "_connection",
         "_done",
         "_over",
-        "_request",
         "_side",
         "_since",
         "_taken_seconds",
@@ -49,6 +48,7 @@ class Relay:
         "_uploaded_seconds",
         "_waits",
         "breaker",
+        "request",
     )
 
     def __init__(
@@ -65,7 +65,7 @@ class Relay:
         self.breaker = breaker
         self._side = side
         self._bounds = bounds
-        self._request = request
+        self.request = request
         self._call = call
         self._answer_head = answer_head
         self._done = done
@@ -79,7 +79,7 @@ class Relay:
 
     def start(self, connection: Outbound, head: bytes, body: bytes | None) -> None:
         """Send the request on an open connection."""
-        request = self._request
+        request = self.request
         if request.gone:
             connection.release()
             return
@@ -97,6 +97,12 @@ class Relay:
         request.attach(self)
         if not self._over:
             self._wait()
+
+    def take_over(self, connection: Outbound, since: float) -> None:
+        """Wait for the answer to a request that was sent already, whose alarm is set."""
+        self._connection, self._since, self._waits = connection, since, _Waits.ANSWER
+        connection.hand_to(self)
+        self.request.attach(self)
 
     # --- the body of the request
 
@@ -127,14 +133,14 @@ class Relay:
         """The other side takes no more of it."""
         self._account()
         self._upload_blocked = True
-        self._request.pause_body()
+        self.request.pause_body()
         self._wait()
 
     def upload_unblocked(self) -> None:
         """It does again."""
         self._account()
         self._upload_blocked = False
-        self._request.resume_body()
+        self.request.resume_body()
         self._wait()
 
     # --- the answer
@@ -145,14 +151,14 @@ class Relay:
         if headers is not None:
             self._call.bytes_out = len(body)
             self._end()
-            self._request.answer(head.http_status, headers, body, dated="date" in head.headers)
+            self.request.answer(head.http_status, headers, body, dated="date" in head.headers)
             self._done(None)
 
     def answer_head(self, head: AnswerHead) -> None:
         """Decide what of it travels back."""
         headers = self._judge(head)
         if headers is not None:
-            self._request.begin(head.http_status, headers, head.length, dated="date" in head.headers)
+            self.request.begin(head.http_status, headers, head.length, dated="date" in head.headers)
             self._wait()
 
     def answer_data(self, piece: bytes) -> None:
@@ -161,7 +167,7 @@ class Relay:
             return
         self._account()
         self._call.bytes_out += len(piece)
-        self._request.write(piece)
+        self.request.write(piece)
         if not self._over:
             self._wait()
 
@@ -171,7 +177,7 @@ class Relay:
             return
         self._account()
         self._end()
-        self._request.finish()
+        self.request.finish()
         self._done(None)
 
     def answer_failed(self, error: Exception) -> None:
@@ -268,7 +274,7 @@ class Relay:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-        self._request.detach()
+        self.request.detach()
 
     def _judge(self, head: AnswerHead) -> str | None:
         """The headers that travel back; None where the answer doesn't."""
@@ -298,7 +304,7 @@ class Relay:
                 connection.release()
             else:
                 connection.close()
-        self._request.detach()
+        self.request.detach()
 
     def _framed(self, piece: bytes) -> bytes:
         """Count a piece of the body, and write it as it goes out."""
@@ -313,7 +319,7 @@ class Relay:
             return
         self._account()
         self._give_up()
-        request = self._request
+        request = self.request
         if not request.begun:
             self._call.http_status = 0
             self._done(refusal)
