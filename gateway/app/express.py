@@ -1,138 +1,146 @@
-"""The express lane of the public listener: requests that go as others went before them, which most do.
+"""The express lane: requests that go as others went before them, which most do.
 
-A request takes it where one with a head of the same form (`gateway.net.forms`) was let in as the same partner, and
-forwarded for the same module. What `PublicFront` and `Ingress` decided then depends on nothing else but the partner as
-he is in memory, which is compared, and on the configuration. Whatever is unusual takes the long way: at once where
-nothing was sent yet, and with all that was noted until then where it was. So there is one place that handles pauses,
-long answers, broken ones and missing ones (`gateway.proxy.relay`), and one that tells of them.
+A request takes it where one with a head of the same form (`gateway.net.forms`) was let through before, for the same
+module and the same partner. What was decided then (`gateway.proxy.way`) depends on nothing else but that partner as he
+is in memory, which is compared, and the configuration. Whatever is unusual takes the long way: at once where nothing
+was sent yet, and else with all that was noted until then. So there is one place that handles pauses, long answers,
+broken ones and missing ones (`gateway.proxy.relay`), and one that finds whose fault it was (`gateway.app.surface`).
 """
 
+from collections.abc import Callable
 from time import monotonic
-from typing import Final
 from uuid import uuid4
 
-from gateway.app.limits import Permissions, TrafficLimits
-from gateway.app.public import PublicFront
+from gateway.app.limits import TrafficLimits
 from gateway.app.surface import Surface
 from gateway.net.connection import Connection
 from gateway.net.http1 import AnswerHead, RequestHead, write_head
 from gateway.net.outbound import Outbound
 from gateway.net.request import Request
-from gateway.observe.access import CallLog
-from gateway.observe.call import Call, Direction
-from gateway.observe.lines import RequestLines, Told
-from gateway.ocpi.paths import FunctionalPath, read_functional_path
+from gateway.observe.call import Call
 from gateway.proxy.answers import UsualHead
-from gateway.proxy.ingress import Ingress, Way, key_of
 from gateway.proxy.relay import Relay
-from gateway.store.directory import Directory, Holder
+from gateway.proxy.way import Path, Way
 
-
-#: How many places that requests of one way come from are remembered.
-_MOST_SOURCES: Final = 64
+#: Finds the way of a request, and what its target names; None where it has to take the long way.
+Find = Callable[[Connection, RequestHead, str], tuple[Way, Path] | None]
 
 
 class Express:
-    """Sends requests on; those that it does not take have to be handled by the front."""
+    """Sends requests on; those that it does not take have to be handled.
 
-    def __init__(
-        self,
-        *,
-        surface: Surface,
-        front: PublicFront,
-        ingress: Ingress,
-        directory: Directory,
-        limits: TrafficLimits,
-        permissions: Permissions,
-        calls: CallLog,
-    ) -> None:
+    Args:
+        limits: in which the requests have to keep; None for none.
+    """
+
+    def __init__(self, find: Find, surface: Surface, limits: TrafficLimits | None = None) -> None:
+        self._find = find
         self._surface = surface
-        self._front = front
-        self._ingress = ingress
-        self._directory = directory
         self._limits = limits
-        self._permissions = permissions
-        self._exchange = ingress.exchange
-        self._destination, self._host, _ = ingress.backend
-        self._breaker = self._exchange.breakers.of(self._destination.partner)
-        self.calls = calls
+        self._calls = surface.calls
 
     def __call__(self, client: Connection, head: RequestHead, body: bytes) -> "Passage | None":
         """Send a request on, of which everything is here; None where nothing was done."""
         form = head.form
-        path = read_functional_path(head.target) if form.plain and form.lives else None
-        if path is None:
+        if not form.plain or not form.lives or client.server.closing:
             return None
-        way: Way | None = form.known(key_of(path))
-        holder: Holder | None = form.known(self._front)
+        source = self._surface.source_of(client.source, form.headers)
+        found = self._find(client, head, source)
+        if found is None:
+            return None
+        way, path = found
         if (
-            way is None
-            or holder is None
-            or way.partner is not holder.record.partner
-            or not way.is_plain
-            or self._directory.holder(holder.token.digest) is not holder
-            or self._breaker.failures
-            or client.server.closing
-            or len(body) > self._exchange.bounds.body_bytes
+            not way.is_plain
+            or way.breaker.failures
+            or len(body) > way.exchange.bounds.body_bytes
             or path.rest.startswith("/~")
         ):
             return None
-        return self._send(client, head, body, path, way)
-
-    def _send(
-        self, client: Connection, head: RequestHead, body: bytes, path: FunctionalPath, way: Way
-    ) -> "Passage | None":
-        form, method = head.form, head.method
-        source = self._surface.source_of(client.source, form.headers)
-        if not self._permissions.allows(way.partner, source=source, certificate=client.certificate):
-            return None
-        outbound = self._exchange.pool.idle(self._destination)
+        outbound = way.exchange.pool.idle(way.place.destination)
         if outbound is None:
             return None
-        if not self._limits.forward_at_once(way.partner.name):
+        if self._limits is not None and not self._limits.forward_at_once(way.partner.name):
             outbound.release()
             return None
-        self.calls.start_usual(Direction.INGRESS)
+        self._calls.started(way.direction)
         passage = Passage(self, client, outbound, head, path, way, source, len(body))
-        length = f"Content-Length: {len(body)}\r\n" if "content-length" in form.headers else ""
-        sent = (
-            f"{method} {way.path}{path.rest}{path.query} HTTP/1.1\r\nHost: {self._host}\r\n{way.headers}"
-            f"X-Request-ID: {passage.request_id}\r\nX-Correlation-ID: {passage.correlation_id}\r\n{length}\r\n"
-        )
-        outbound.send(passage, method, sent.encode("latin-1") + body)
-        outbound.alarm.set(self._exchange.bounds.other_seconds)
-        passage.sent = monotonic()
+        self._send(passage, body)
         return passage
 
-    def arrived(self, passage: "Passage", http_status: int, bytes_out: int, *, waited: float) -> None:
+    def _send(self, passage: "Passage", body: bytes) -> None:
+        head, path, way, outbound = passage.head, passage.path, passage.way, passage.outbound
+        start = way.start if path.rest else way.place.target
+        length = f"Content-Length: {len(body)}\r\n" if "content-length" in head.form.headers else ""
+        raw = (
+            f"{head.method} {start}{path.rest}{path.query}{way.middle}{passage.request_id}\r\n"
+            f"X-Correlation-ID: {passage.correlation_id}\r\n{length}\r\n"
+        ).encode("latin-1")
+        outbound.send(passage, head.method, raw + body if body else raw)
+        outbound.alarm.set(way.exchange.bounds.other_seconds)
+        passage.sent = monotonic()
+
+    def arrived(self, passage: "Passage", http_status: int, bytes_out: int, answered: float) -> None:
         """Count and log a request that was answered."""
-        self._limits.forwarded(passage.way.partner.name)
-        lasted = monotonic() - passage.started
-        self.calls.finish_usual(passage, http_status, bytes_out, waited=waited, lasted=lasted)
+        way = passage.way
+        if self._limits is not None:
+            self._limits.forwarded(way.partner.name)
+        lasted, waited = monotonic() - passage.started, answered - passage.sent
+        kind, source, head = way.kind(passage.source), passage.source, passage.head
+        if kind is None:
+            kind = self._calls.kind_of(passage.call())
+            way.keep_kind(source, kind)
+        self._calls.count(kind, http_status, lasted, waited)
+        path = head.target.partition("?")[0]
+        ids = (passage.request_id, passage.correlation_id)
+        own = lasted - waited
+        length = str(passage.bytes_in) if "content-length" in head.form.headers else None
+        if not self._calls.write(kind, path, http_status, *ids, own, waited, passage.bytes_in, bytes_out, length):
+            call = passage.call()
+            call.http_status, call.bytes_out = http_status, bytes_out
+            call.upstream_seconds, call.total_seconds = waited, lasted
+            self._calls.log(call)
+        if way.after is not None:
+            following = way.after(http_status)
+            if following is not None:
+                passage.client.server.spawn(following)
 
     def long_way(self, passage: "Passage") -> Relay:
         """Go on as if the request had never been on the lane."""
-        request = Request(passage.client, passage.head)
+        way, client = passage.way, passage.client
+        request = Request(client, passage.head)
         request.complete = True
         call = passage.call()
         self._surface.resume(request, call)
-        self._front.resume(request)
-        passage.client.hand_to(request)
-        since, way, path = passage.sent, passage.way, passage.path
-        return self._ingress.take_over(request, call, way, path, passage.outbound, since=since)
+        if self._limits is not None:
+            limits, name = self._limits, way.partner.name
+            request.at_end(lambda _request: limits.forwarded(name))
+
+        def done(refusal: Exception | None) -> None:
+            request.refuse(refusal)
+            following = way.after(call.http_status) if way.after is not None else None
+            if following is not None:
+                client.server.spawn(following)
+
+        client.hand_to(request)
+        return way.exchange.take_over(
+            request,
+            call,
+            passage.outbound,
+            answer_head=way.answering(call, passage.path),
+            done=done,
+            since=passage.sent,
+        )
 
 
 class Passage:
-    """One request on the lane: what its client's connection and the backend's tell."""
+    """One request on the lane: takes what its client's connection and the other side's tell."""
 
     __slots__ = (
+        "_lane",
         "bytes_in",
         "client",
-        "content_length",
         "correlation_id",
         "head",
-        "kind",
-        "logged_path",
         "outbound",
         "path",
         "request_id",
@@ -140,7 +148,6 @@ class Passage:
         "source",
         "started",
         "way",
-        "_lane",
     )
 
     complete = True
@@ -152,7 +159,7 @@ class Passage:
         client: Connection,
         outbound: Outbound,
         head: RequestHead,
-        path: FunctionalPath,
+        path: Path,
         way: Way,
         source: str,
         bytes_in: int,
@@ -168,35 +175,41 @@ class Passage:
         self.bytes_in = bytes_in
         self.request_id = head.request_id or str(uuid4())
         self.correlation_id = head.correlation_id or str(uuid4())
-        self.kind: tuple[str, str, str, str] = (Direction.INGRESS, way.partner.name, path.module, head.method)
-        self.logged_path = head.target.partition("?")[0]
-        self.content_length = str(bytes_in) if "content-length" in head.form.headers else None
 
     # --- of the answer
 
     def answer_whole(self, head: AnswerHead, body: bytes) -> None:
         """Pass it on, if it is of a form that was passed on before."""
-        usual: UsualHead | None = head.form.known(self.way.habits.secrets)
+        usual: UsualHead | None = head.form.known(self.way.secrets)
         if usual is None:
             self._lane.long_way(self).answer_whole(head, body)
             return
         answered, client = monotonic(), self.client
+        headers, is_dated = usual
+        date = "" if is_dated else client.server.date()
         closes = client.server.closing
         ending = "Connection: close\r\n" if closes else ""
-        date = "" if usual.is_dated else client.server.date()
         raw = write_head(
             head.http_status,
-            f"{usual.headers}X-Request-ID: {self.request_id}\r\nX-Correlation-ID: {self.correlation_id}\r\n"
+            f"{headers}X-Request-ID: {self.request_id}\r\nX-Correlation-ID: {self.correlation_id}\r\n"
             f"{date}Content-Length: {len(body)}\r\n{ending}",
         )
         self.outbound.release()
         client.write(raw + body)
-        self._lane.arrived(self, head.http_status, len(body), waited=answered - self.sent)
+        self._lane.arrived(self, head.http_status, len(body), answered)
         client.request_ended(lives=not closes)
 
     def answer_head(self, head: AnswerHead) -> None:
         """More of it will come."""
         self._lane.long_way(self).answer_head(head)
+
+    def answer_data(self, piece: bytes) -> None:
+        """Comes behind a head, and so when another takes the answer."""
+        self._lane.long_way(self).answer_data(piece)
+
+    def answer_ended(self) -> None:
+        """The same."""
+        self._lane.long_way(self).answer_ended()
 
     def answer_failed(self, error: Exception) -> None:
         """It will never come."""
@@ -206,18 +219,10 @@ class Passage:
         """It has not come in time."""
         self._lane.long_way(self).answer_due()
 
-    def answer_data(self, piece: bytes) -> None:
-        """Comes behind the head, and so when another takes the answer."""
-        self._lane.long_way(self).answer_data(piece)
-
-    def answer_ended(self) -> None:
-        """The same."""
-        self._lane.long_way(self).answer_ended()
-
     # --- of the request
 
     def upload_blocked(self) -> None:
-        """The backend takes no more of it for now."""
+        """The other side takes no more of it for now."""
         self._lane.long_way(self).upload_blocked()
 
     def upload_unblocked(self) -> None:
@@ -242,23 +247,12 @@ class Passage:
 
     # --- for the record
 
-    def told(self, lines: RequestLines) -> Told | None:
-        """What its line in the log has in common with others."""
-        told = self.way.told.get(self.source)
-        if told is None:
-            told = lines.told(self.call())
-            if told is not None:
-                if len(self.way.told) >= _MOST_SOURCES:
-                    self.way.told.clear()
-                self.way.told[self.source] = told
-        return told
-
     def call(self) -> Call:
         """The record of it, as far as it goes."""
-        call = Call(
-            Direction.INGRESS, self.head.method, self.logged_path, self.request_id, self.correlation_id, self.started
-        )
-        call.source, call.partner, call.bytes_in = self.source, self.way.partner.name, self.bytes_in
-        call.version, call.interface_role, call.module, _, _ = self.path
-        call.headers = self.head.headers
+        head, path, way = self.head, self.path, self.way
+        path_alone = head.target.partition("?")[0]
+        call = Call(way.direction, head.method, path_alone, self.request_id, self.correlation_id, self.started)
+        call.source, call.partner, call.bytes_in = self.source, way.partner.name, self.bytes_in
+        call.version, call.interface_role, call.module = way.version, path.role, path.module
+        call.headers = head.headers
         return call

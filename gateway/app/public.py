@@ -17,6 +17,8 @@ from gateway.app.limits import Permissions, TrafficLimits
 from gateway.app.surface import Handling
 from gateway.config import Config
 from gateway.handshake.responder import Responder
+from gateway.net.connection import Connection
+from gateway.net.http1 import RequestHead
 from gateway.net.request import Request, Response
 from gateway.observe.call import Call
 from gateway.observe.events import Event
@@ -39,8 +41,9 @@ from gateway.ocpi.timestamps import Clock
 from gateway.ocpi.vocabulary import CREDENTIALS, METHODS, VERSIONS
 from gateway.proxy import refusals
 from gateway.proxy.bodies import read_body
-from gateway.proxy.ingress import Ingress
+from gateway.proxy.ingress import Ingress, key_of
 from gateway.proxy.sides import Bounds, Pace
+from gateway.proxy.way import Way
 from gateway.store.directory import Directory, Holder
 from gateway.store.engine import StoreUnavailableError
 from gateway.store.gatekeeper import Gatekeeper, Refusal, UnauthenticatedError
@@ -157,9 +160,19 @@ class PublicFront:
             request.send_continue()
         return self._ingress.forward(request, call, partner, path)
 
-    def resume(self, request: Request) -> None:
-        """See a request to its end that was forwarded already, and has its seat."""
-        request.at_end(self._forwarded)
+    def find_way(self, client: Connection, head: RequestHead, source: str) -> tuple[Way, FunctionalPath] | None:
+        """How a request goes on that needs no further thought; None for any other."""
+        form, path = head.form, read_functional_path(head.target)
+        present: Holder | None = form.known(self)
+        if path is None or present is None or self._directory.holder(present.token.digest) is not present:
+            return None
+        partner = present.record.partner
+        way: Way | None = form.known(key_of(path))
+        if way is None or way.partner is not partner:
+            return None
+        if not self._permissions.allows(partner, source=source, certificate=client.certificate):
+            return None
+        return way, path
 
     def _forwarded(self, request: Request) -> None:
         self._limits.forwarded(request.context.partner)

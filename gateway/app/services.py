@@ -101,8 +101,7 @@ async def make_services(
     alarm = Alarm(log, count=metrics.limited)
     limits = TrafficLimits(config, on_limited=alarm)
     ingress = await _ingress(foundation, log, stack)
-    permissions = Permissions(config)
-    public = _public_front(foundation, directory, registrar, ingress, limits=limits, permissions=permissions, log=log)
+    public = _public_front(foundation, directory, registrar, ingress, limits=limits, log=log)
     egress = await _egress(foundation, directory, _standing(directory, registrar, log), log, stack)
     calls = CallLog(logger=log, metrics=metrics, monotonic=time.monotonic)
 
@@ -126,15 +125,7 @@ async def make_services(
         ),
         surface(egress.handle, Direction.EGRESS, Sources()),
         to_public,
-        Express(
-            surface=to_public,
-            front=public,
-            ingress=ingress,
-            directory=directory,
-            limits=limits,
-            permissions=permissions,
-            calls=calls,
-        ),
+        Express(public.find_way, to_public, limits),
     )
 
 
@@ -173,7 +164,6 @@ def _public_front(
     ingress: Ingress,
     *,
     limits: TrafficLimits,
-    permissions: Permissions,
     log: Logger,
 ) -> PublicFront:
     config, clock = foundation.config, foundation.clock
@@ -201,7 +191,7 @@ def _public_front(
         responder=responder,
         ingress=ingress,
         limits=limits,
-        permissions=permissions,
+        permissions=Permissions(config),
         clock=clock,
         log=log,
     )

@@ -37,6 +37,9 @@ class Surface:
 
     Args:
         sources: tells where a request comes from.
+
+    Attributes:
+        calls: the record of all requests.
     """
 
     def __init__(
@@ -54,14 +57,14 @@ class Surface:
         self._direction = direction
         self._sources = sources
         self._clock = clock
-        self._calls = calls
+        self.calls = calls
         self._metrics = metrics
         self._log = log
 
     def __call__(self, request: Request) -> Coroutine[Any, Any, None] | None:
         """Have one request handled and recorded; at once, or by what it gives."""
         headers = request.headers
-        call = self._calls.start(
+        call = self.calls.start(
             self._direction,
             request.method,
             request.target,
@@ -116,7 +119,7 @@ class Surface:
             elif not call.fault:
                 call.http_status = 0
                 call.reason = call.reason or "the client hung up before the answer"
-        self._calls.finish(call)
+        self.calls.finish(call)
 
     def _refuse(self, request: Request, error: Exception) -> None:
         """Answer what a handler, or whatever goes on behind it, ended with."""

@@ -1,41 +1,37 @@
 """The access log: one event and one set of counts for each request through a listener."""
 
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final, Unpack
 
 import structlog
 from structlog.typing import FilteringBoundLogger
 
 from gateway.observe.call import Call, Direction
 from gateway.observe.events import Event
-from gateway.observe.lines import RequestLines, Told, as_bound
+from gateway.observe.lines import Said, Told, as_bound
 from gateway.observe.logs import request_lines
 from gateway.observe.metrics import Metrics
+from gateway.observe.traffic import Tally
 from gateway.ocpi.errors import Fault
 
 #: What a partner does wrong is told like any other request.
 _EVERYDAY: Final = frozenset({None, Fault.PARTNER})
 
 
-class Usual(Protocol):
-    """A request of a kind that was seen before.
+class Kind:
+    """Requests that are counted and told of alike.
 
     Attributes:
-        kind: direction, partner, module and method.
+        tallies: what counts them, by HTTP status.
+        told: what the log says alike of them; None where its pipeline has to look at each.
     """
 
-    kind: tuple[str, str, str, str]
-    logged_path: str
-    request_id: str
-    correlation_id: str
-    bytes_in: int
-    content_length: str | None
+    __slots__ = ("labels", "tallies", "told")
 
-    def told(self, lines: RequestLines) -> Told | None:
-        """What its line has in common with others."""
-
-    def call(self) -> Call:
-        """Its record, as far as it goes."""
+    def __init__(self, labels: tuple[Direction, str, str, str], told: Told | None) -> None:
+        self.labels = labels
+        self.tallies: dict[int, Tally] = {}
+        self.told = told
 
 
 class CallLog:
@@ -63,42 +59,42 @@ class CallLog:
         self._traffic.finished(call)
         lines = request_lines() if call.fault in _EVERYDAY else None
         if lines is None or not lines.write(call, self._bound):
-            self._log(call)
+            self.log(call)
 
-    def start_usual(self, direction: Direction) -> None:
-        """A request of which there is no record yet begins; `finish_usual` has to follow, or `finish` with a record."""
+    def started(self, direction: Direction) -> None:
+        """A request began of which no record is kept yet; `finish` or `count` has to follow, exactly once."""
         self._traffic.in_flight[direction] += 1
 
-    def finish_usual(self, usual: Usual, http_status: int, bytes_out: int, *, waited: float, lasted: float) -> None:
-        """Log and count a request that was answered as most are.
+    def kind_of(self, call: Call) -> Kind:
+        """How requests like this one are counted and told of."""
+        lines = request_lines()
+        told = None if lines is None else lines.told(call)
+        return Kind((call.direction, call.partner, call.module, call.method), told)
+
+    def count(self, kind: Kind, http_status: int, lasted: float, waited: float) -> None:
+        """Count a request that was answered; its line has to follow.
 
         Args:
-            waited: for how many seconds the other side was waited for.
-            lasted: how many seconds all took.
+            lasted: seconds, from its head to the end of its answer.
+            waited: seconds of that which the other side took.
         """
-        self._traffic.count((*usual.kind, http_status), lasted, waited)
-        lines = request_lines()
-        told = usual.told(lines) if lines is not None else None
-        if (
-            lines is None
-            or told is None
-            or not lines.write_line(
-                told,
-                path=usual.logged_path,
-                http_status=http_status,
-                ids=(usual.request_id, usual.correlation_id),
-                seconds=(max(lasted - waited, 0.0), waited),
-                sizes=(usual.bytes_in, bytes_out),
-                content_length=usual.content_length,
-                more=self._bound,
-            )
-        ):
-            call = usual.call()
-            call.http_status, call.bytes_out = http_status, bytes_out
-            call.upstream_seconds, call.total_seconds = waited, lasted
-            self._log(call)
+        tally = kind.tallies.get(http_status)
+        if tally is None:
+            tally = kind.tallies[http_status] = self._traffic.tally(*kind.labels, http_status)
+        self._traffic.in_flight[kind.labels[0]] -= 1
+        tally.count(lasted, waited)
 
-    def _log(self, call: Call) -> None:
+    def write(self, kind: Kind, path: str, *said: Unpack[Said]) -> bool:
+        """Log a request in which nothing is unusual; False where that has to be done with a record.
+
+        Args:
+            said: as `RequestLines.write_line` takes it.
+        """
+        lines = request_lines()
+        return lines is not None and kind.told is not None and lines.write_line(kind.told, self._bound, path, *said)
+
+    def log(self, call: Call) -> None:
+        """Log a request that was counted."""
         log = self._logger.info
         if call.fault is Fault.GATEWAY:
             log = self._logger.error

@@ -71,6 +71,10 @@ class Output:
             self._stream.write("".join(lines))
 
 
+#: HTTP status, message ids, our seconds, the other side's, bytes in and out, and the header `Content-Length`.
+Said = tuple[int, str, str, float, float | None, int, int, str | None]
+
+
 class Told(NamedTuple):
     """What lines of many requests say alike, as it stands in them: who asked for what, and the headers."""
 
@@ -101,13 +105,16 @@ class RequestLines:
         status_code = "" if call.status_code is None else f',"status_code":{call.status_code}'
         return self.write_line(
             told,
-            path=call.path,
-            http_status=call.http_status,
-            ids=(call.request_id, call.correlation_id),
-            seconds=(call.own_seconds, call.upstream_seconds),
-            sizes=(call.bytes_in, call.bytes_out),
-            content_length=call.headers.get("content-length"),
-            more=f"{status_code}{why}{bound}",
+            f"{status_code}{why}{bound}",
+            call.path,
+            call.http_status,
+            call.request_id,
+            call.correlation_id,
+            call.own_seconds,
+            call.upstream_seconds,
+            call.bytes_in,
+            call.bytes_out,
+            call.headers.get("content-length"),
         )
 
     def told(self, call: Call) -> Told | None:
@@ -123,25 +130,22 @@ class RequestLines:
     def write_line(
         self,
         told: Told,
-        *,
+        more: str,
         path: str,
         http_status: int,
-        ids: tuple[str, str],
-        seconds: tuple[float, float | None],
-        sizes: tuple[int, int],
+        request_id: str,
+        correlation_id: str,
+        own_seconds: float,
+        upstream_seconds: float | None,
+        bytes_in: int,
+        bytes_out: int,
         content_length: str | None,
-        more: str,
     ) -> bool:
-        """Write a line, unless the pipeline has to look at one of its texts.
+        """Write a line, unless the pipeline has to look at one of its texts: then nothing was written.
 
         Args:
-            seconds: our own, and those of the other side.
-            sizes: of the bodies in and out, in bytes.
             more: further pairs, each with a comma before it.
         """
-        request_id, correlation_id = ids
-        own, waited = seconds
-        bytes_in, bytes_out = sizes
         if not _HEXADECIMAL.fullmatch(request_id + correlation_id):
             if not _is_harmless(f"{request_id}\n{correlation_id}"):
                 return False
@@ -158,11 +162,11 @@ class RequestLines:
             )
         if headers:
             more = f'{more},"headers":{{{headers}}}'
-        upstream = "" if waited is None else f'"upstream_ms":{waited * _MILLI:.2f},'
+        upstream = "" if upstream_seconds is None else f'"upstream_ms":{upstream_seconds * _MILLI:.2f},'
         self._add(
             f'{{"timestamp":"{self._now()}","level":"info","event":"{_EVENT}",{about}"path":{shown},'
             f'"http_status":{http_status},"request_id":"{request_id}","correlation_id":"{correlation_id}",'
-            f'"own_ms":{own * _MILLI:.2f},{upstream}"bytes_in":{bytes_in},"bytes_out":{bytes_out}{more}}}\n'
+            f'"own_ms":{own_seconds * _MILLI:.2f},{upstream}"bytes_in":{bytes_in},"bytes_out":{bytes_out}{more}}}\n'
         )
         return True
 

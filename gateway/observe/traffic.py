@@ -15,49 +15,55 @@ BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 
 _CODE_CLASSES: Final = {1: "1xx", 2: "2xx", 3: "3xx", 4: "4xx", 5: "5xx"}
 
 
-#: Direction, partner, module, method and HTTP status.
-Kind = tuple[str, str, str, str, int]
-
-
 class Series:
-    """A histogram of seconds."""
+    """A histogram of seconds.
 
-    __slots__ = ("_counts", "total")
+    Attributes:
+        counts: how many were in each bucket, the last one without a bound.
+    """
+
+    __slots__ = ("counts", "total")
 
     def __init__(self) -> None:
-        self._counts = [0] * (len(BUCKETS) + 1)
+        self.counts = [0] * (len(BUCKETS) + 1)
         self.total = 0.0
-
-    def observe(self, seconds: float) -> None:
-        """Count one."""
-        self._counts[bisect_left(BUCKETS, seconds)] += 1
-        self.total += seconds
 
     @property
     def is_empty(self) -> bool:
         """Whether none was counted."""
-        return not any(self._counts)
+        return not any(self.counts)
 
     def buckets(self) -> list[tuple[str, float]]:
         """How many lasted at most so long, by the bound as Prometheus writes it."""
         bounds = [*map(str, BUCKETS), "+Inf"]
-        return [(bound, float(sum(self._counts[: place + 1]))) for place, bound in enumerate(bounds)]
+        return [(bound, float(sum(self.counts[: place + 1]))) for place, bound in enumerate(bounds)]
 
 
 class Tally:
-    """What is counted of requests with the same labels.
+    """What is counted of requests with the same labels."""
 
-    Attributes:
-        labels: direction, partner, module, method and code class.
-    """
+    __slots__ = ("lasted", "number", "waited")
 
-    __slots__ = ("labels", "lasted", "number", "waited")
-
-    def __init__(self, labels: tuple[str, ...], lasted: Series, waited: Series) -> None:
-        self.labels = labels
+    def __init__(self, lasted: Series, waited: Series) -> None:
         self.number = 0
         self.lasted = lasted
         self.waited = waited
+
+    def count(self, lasted: float, waited: float | None) -> None:
+        """One of them is over.
+
+        Args:
+            lasted: seconds, from its head to the end of its answer.
+            waited: seconds of that which the other side took; None where it was not asked.
+        """
+        self.number += 1
+        series = self.lasted
+        series.counts[bisect_left(BUCKETS, lasted)] += 1
+        series.total += lasted
+        if waited is not None:
+            series = self.waited
+            series.counts[bisect_left(BUCKETS, waited)] += 1
+            series.total += waited
 
 
 class Traffic:
@@ -73,39 +79,23 @@ class Traffic:
         self.durations: defaultdict[tuple[str, ...], Series] = defaultdict(Series)
         self.upstream: defaultdict[tuple[str, ...], Series] = defaultdict(Series)
         self.tallies: dict[tuple[str, ...], Tally] = {}
-        self._usual: dict[Kind, Tally] = {}
         self._modules = modules | {""}
 
     def finished(self, call: Call) -> None:
         """It was answered, or given up; what was in flight until now."""
-        kind = (call.direction, call.partner, call.module, call.method, call.http_status)
-        self.count(kind, call.total_seconds, call.upstream_seconds)
+        self.in_flight[call.direction] -= 1
+        tally = self.tally(call.direction, call.partner, call.module, call.method, call.http_status)
+        tally.count(call.total_seconds, call.upstream_seconds)
         if call.status_code is not None:
             self.statuses[call.direction, call.partner, str(call.status_code)] += 1
 
-    def count(self, kind: Kind, lasted: float, waited: float | None) -> None:
-        """One of a kind is over.
-
-        Args:
-            lasted: seconds, from its head to the end of its answer.
-            waited: seconds of that which the other side took; None where it was not asked.
-        """
-        self.in_flight[kind[0]] -= 1
-        tally = self._usual.get(kind) or self._tally(*kind)
-        tally.number += 1
-        tally.lasted.observe(lasted)
-        if waited is not None:
-            tally.waited.observe(waited)
-
-    def _tally(self, direction: str, partner: str, module: str, method: str, http_status: int) -> Tally:
+    def tally(self, direction: str, partner: str, module: str, method: str, http_status: int) -> Tally:
+        """What counts such requests."""
         module = module if module in self._modules else OTHER
         method = method if method in METHODS else OTHER
-        code_class = _CODE_CLASSES.get(http_status // 100, OTHER)
-        labels = (direction, partner, module, method, code_class)
+        labels = (direction, partner, module, method, _CODE_CLASSES.get(http_status // 100, OTHER))
         tally = self.tallies.get(labels)
         if tally is None:
             about = (direction, module)
-            tally = self.tallies[labels] = Tally(labels, self.durations[about], self.upstream[about])
-        if OTHER not in {module, method, code_class}:
-            self._usual[direction, partner, module, method, http_status] = tally
+            tally = self.tallies[labels] = Tally(self.durations[about], self.upstream[about])
         return tally

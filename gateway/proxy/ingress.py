@@ -10,11 +10,9 @@ from typing import Any, Final
 from gateway.config import Config
 from gateway.net.address import AddressPolicy, UrlRefusedError
 from gateway.net.http1 import AnswerHead
-from gateway.net.outbound import Outbound
 from gateway.net.pool import Pool
 from gateway.net.request import Request
-from gateway.observe.call import Call
-from gateway.observe.lines import Told
+from gateway.observe.call import Call, Direction
 from gateway.ocpi.envelope import Answer, StatusCode
 from gateway.ocpi.errors import Fault
 from gateway.ocpi.partner import Partner
@@ -28,10 +26,11 @@ from gateway.proxy.answers import BackendLinks, Seal, head_of, sealed_in, with_q
 from gateway.proxy.breaker import Breakers
 from gateway.proxy.callbacks import EGRESS, INGRESS, ResponseUrls, callback_id_in, has_response_url
 from gateway.proxy.exchange import USER_AGENT, Exchange, Place
-from gateway.proxy.offer import Habits, Offer
-from gateway.proxy.relay import Relay
+from gateway.proxy.heads import Secrets
+from gateway.proxy.offer import Offer
 from gateway.proxy.routing import End
 from gateway.proxy.sides import Bounds, MakeHead, OtherSide, Pace
+from gateway.proxy.way import Path, Way
 from gateway.store.engine import Store
 from gateway.store.vault import Vault
 
@@ -44,27 +43,6 @@ _BACKEND: Final = OtherSide(
 )
 
 
-class Way:
-    """How requests of one form, of one partner, for one module go on, once one of them was let through.
-
-    Attributes:
-        headers: of the request that goes out, but for the message ids and the framing: whole lines.
-        path: of the module at the backend.
-        told: what the log says of each of them, by the address that they come from.
-        is_plain: whatever else is in their targets and bodies goes on as it is.
-    """
-
-    __slots__ = ("habits", "headers", "is_plain", "partner", "path", "told")
-
-    def __init__(self, partner: Partner, habits: Habits, headers: str, path: str, *, is_plain: bool) -> None:
-        self.partner = partner
-        self.habits = habits
-        self.headers = headers
-        self.path = path
-        self.is_plain = is_plain
-        self.told: dict[str, Told] = {}
-
-
 def key_of(target: FunctionalPath) -> tuple[str, ...]:
     """What of a target has a say in the way of its request: the module, and the owner of an object that is pushed."""
     if target.rest and routing.names_owner(target.module, target.role):
@@ -74,9 +52,6 @@ def key_of(target: FunctionalPath) -> tuple[str, ...]:
 
 class Ingress:
     """Forwards requests of partners to the backend.
-
-    Attributes:
-        backend: where it is.
 
     Args:
         pool: of connections to the backend.
@@ -102,8 +77,8 @@ class Ingress:
         self._vault = vault
         pace = Pace(timeouts.body_seconds, limits.least_bytes_per_second)
         patience = timeouts.backend_answer_seconds
-        self.exchange = Exchange(pool, _BACKEND, Bounds(limits.body_bytes, pace, patience), breakers)
-        self.backend = self.exchange.located(self._offer.origin)
+        self._exchange = Exchange(pool, _BACKEND, Bounds(limits.body_bytes, pace, patience), breakers)
+        self._backend = self._exchange.located(self._offer.origin)
         self._response_urls = ResponseUrls(
             store,
             clock=clock,
@@ -133,17 +108,9 @@ class Ingress:
             return self._call_back(request, call, way, target, callback_id or "")
         rest = target.rest
         exact = path + rest if not rest.startswith("/~") else self._opened(partner, target, path)
-        if not way.is_plain:
+        if has_response_url(target.module, target.role, request.method):
             return self._ask_with_response_url(request, call, way, target, exact)
         return self._ask(request, call, way, target, with_query(exact, target.query))
-
-    def take_over(
-        self, request: Request, call: Call, way: Way, target: FunctionalPath, connection: Outbound, *, since: float
-    ) -> Relay:
-        """Go on with a request that was sent already, at a moment on the monotonic clock."""
-        exact = way.path + target.rest + target.query
-        make = self._answer_head(call, way, target, exact)
-        return self.exchange.take_over(request, call, connection, answer_head=make, done=request.refuse, since=since)
 
     async def _ask_with_response_url(
         self, request: Request, call: Call, way: Way, target: FunctionalPath, exact: str
@@ -160,15 +127,17 @@ class Ingress:
         self, request: Request, call: Call, way: Way, target: FunctionalPath, exact: str, *, body: bytes | None = None
     ) -> Coroutine[Any, Any, None] | None:
         """Forward to what lies at an exact path and query of the backend."""
-        place = Place(self.backend.destination, self.backend.host, exact)
-        answer_head = self._answer_head(call, way, target, exact)
+        place = Place(self._backend.destination, self._backend.host, exact)
+        answer_head = self._answer_head(call, way.partner, target, exact, way.secrets)
         return self._send(request, call, way, place=place, answer_head=answer_head, body=body)
 
-    def _answer_head(self, call: Call, way: Way, target: FunctionalPath, exact: str) -> MakeHead:
+    def _answer_head(
+        self, call: Call, partner: Partner, target: FunctionalPath, exact: str, secrets: Secrets
+    ) -> MakeHead:
         def answer_head(answer: AnswerHead) -> str:
             led = "link" in answer.headers or "location" in answer.headers
-            links = self._links(way.partner, target, exact) if led else None
-            return head_of(answer, call, side=_BACKEND, links=links, secrets=way.habits.secrets)
+            links = self._links(partner, target, exact) if led else None
+            return head_of(answer, call, side=_BACKEND, links=links, secrets=secrets)
 
         return answer_head
 
@@ -191,12 +160,12 @@ class Ingress:
         callback = await self._response_urls.find(callback_id, EGRESS)
         if callback is None or callback.partner_id != way.partner.id:
             raise refusals.unknown_path("this response_url is unknown or has expired", fault=Fault.PARTNER)
-        secrets = way.habits.secrets
+        secrets = way.secrets
         opening = self._send(
             request,
             call,
             way,
-            place=self.exchange.located(with_query(self._at_backend(callback.url), target.query)),
+            place=self._exchange.located(with_query(self._at_backend(callback.url), target.query)),
             answer_head=lambda answer: head_of(answer, call, side=_BACKEND, links=None, secrets=secrets),
         )
         if opening is not None:
@@ -214,7 +183,7 @@ class Ingress:
     ) -> Coroutine[Any, Any, None] | None:
         headers = way.headers if body is None else heads.without(way.headers, heads.OF_THE_BODY)
         headers = f"{headers}X-Request-ID: {call.request_id}\r\nX-Correlation-ID: {call.correlation_id}\r\n"
-        return self.exchange.carry(
+        return self._exchange.carry(
             request, call, place=place, headers=headers, answer_head=answer_head, done=request.refuse, body=body
         )
 
@@ -246,10 +215,24 @@ class Ingress:
         headers = heads.forwarded(form) + heads.as_text(lines)
         if "user-agent" not in form.headers:
             headers += USER_AGENT
-        module, role = target.module, target.role
+        module, role, secrets = target.module, target.role, habits.secrets
         path = self._offer.paths.get((module, role), "")
-        is_plain = "?" not in path and not has_response_url(module, role, request.method)
-        return Way(partner, habits, headers, path, is_plain=is_plain)
+
+        def answering(call: Call, asked: Path) -> MakeHead:
+            exact = path + asked.rest + asked.query
+            return self._answer_head(call, partner, target, exact, secrets)
+
+        return Way(
+            Direction.INGRESS,
+            partner,
+            target.version,
+            exchange=self._exchange,
+            place=self._backend._replace(target=path),
+            headers=headers,
+            secrets=secrets,
+            is_plain=not has_response_url(module, role, request.method),
+            answering=answering,
+        )
 
     def _ends(
         self, request: Request, partner: Partner, target: FunctionalPath, *, strict: bool

@@ -1,0 +1,118 @@
+"""How most requests go: as one with the same headers, of the same partner, and for the same module did before."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, Protocol
+
+from gateway.observe.access import Kind
+from gateway.observe.call import Call, Direction
+from gateway.ocpi.partner import Partner
+from gateway.ocpi.vocabulary import InterfaceRole
+from gateway.proxy.exchange import Exchange, Place
+from gateway.proxy.heads import Secrets
+from gateway.proxy.sides import MakeHead
+
+#: How many places that requests of one way come from are remembered.
+_MOST_SOURCES: Final = 64
+
+
+class Path(Protocol):
+    """What a target names; see `gateway.ocpi.paths`."""
+
+    @property
+    def role(self) -> InterfaceRole:
+        """The side of the module that is asked."""
+
+    @property
+    def module(self) -> str:
+        """In lower case."""
+
+    @property
+    def rest(self) -> str:
+        """What follows the module: empty, or beginning with a slash."""
+
+    @property
+    def query(self) -> str:
+        """Empty, or beginning with its question mark."""
+
+
+#: Makes what makes the headers of an answer, for a request with such a path.
+Answering = Callable[[Call, Path], MakeHead]
+#: What there is to do after an answer with an HTTP status; None for nothing.
+After = Callable[[int], Coroutine[Any, Any, None] | None]
+
+
+class Way:
+    """What requests have in common that differ in nothing but message ids, body, and what follows the module.
+
+    Attributes:
+        direction, version: of each.
+        partner: as he was in memory; once he is another object there, the way is no longer good.
+        exchange: carries them.
+        place: where a request for the module itself goes.
+        headers: of the requests that go out, but for `Host`, the message ids and the framing: whole lines.
+        secrets: finds what must not be in answers.
+        is_plain: query and body go on as they are.
+        start, middle: the head of a request that goes out, before and behind what follows the module.
+    """
+
+    __slots__ = (
+        "_kinds",
+        "after",
+        "answering",
+        "breaker",
+        "direction",
+        "exchange",
+        "headers",
+        "is_plain",
+        "middle",
+        "partner",
+        "place",
+        "secrets",
+        "start",
+        "version",
+    )
+
+    def __init__(
+        self,
+        direction: Direction,
+        partner: Partner,
+        version: str,
+        *,
+        exchange: Exchange,
+        place: Place,
+        headers: str,
+        secrets: Secrets,
+        is_plain: bool,
+        answering: Answering,
+        after: After | None = None,
+    ) -> None:
+        destination, host, target = place
+        self.direction = direction
+        self.partner = partner
+        self.version = version
+        self.exchange = exchange
+        self.place = place
+        self.headers = headers
+        self.secrets = secrets
+        self.is_plain = is_plain and "?" not in target
+        self.answering = answering
+        self.after = after
+        self.breaker = exchange.breakers.of(destination.partner)
+        self.start = target.rstrip("/")
+        self.middle = f" HTTP/1.1\r\nHost: {host}\r\n{headers}X-Request-ID: "
+        self._kinds: dict[str, Kind] = {}
+
+    def place_of(self, path: Path) -> Place:
+        """Where a request goes on a plain way."""
+        destination, host, target = self.place
+        return Place(destination, host, f"{self.start if path.rest else target}{path.rest}{path.query}")
+
+    def kind(self, source: str) -> Kind | None:
+        """How requests from an address are counted and told of, where one came from there before."""
+        return self._kinds.get(source)
+
+    def keep_kind(self, source: str, kind: Kind) -> None:
+        """Remember that."""
+        if len(self._kinds) >= _MOST_SOURCES:
+            self._kinds.clear()
+        self._kinds[source] = kind
