@@ -9,34 +9,32 @@ broken ones and missing ones (`gateway.proxy.relay`), and one that finds whose f
 
 from collections.abc import Callable
 from time import monotonic
+from typing import Final
 from uuid import uuid4
 
-from gateway.app.limits import TrafficLimits
 from gateway.app.surface import Surface
 from gateway.net.connection import Connection
-from gateway.net.http1 import AnswerHead, RequestHead, write_head
+from gateway.net.http1 import AnswerHead, RequestHead
 from gateway.net.outbound import Outbound
 from gateway.net.request import Request
 from gateway.observe.call import Call
 from gateway.proxy.answers import UsualHead
 from gateway.proxy.relay import Relay
-from gateway.proxy.way import Path, Way
+from gateway.proxy.way import Path, Seats, Way
 
 #: Finds the way of a request, and what its target names; None where it has to take the long way.
-Find = Callable[[Connection, RequestHead, str], tuple[Way, Path] | None]
+Find = Callable[[RequestHead], tuple[Way, Path] | None]
+
+
+_CLOSES: Final = "Connection: close\r\n"
 
 
 class Express:
-    """Sends requests on; those that it does not take have to be handled.
+    """Sends requests on; those that it does not take have to be handled."""
 
-    Args:
-        limits: in which the requests have to keep; None for none.
-    """
-
-    def __init__(self, find: Find, surface: Surface, limits: TrafficLimits | None = None) -> None:
+    def __init__(self, find: Find, surface: Surface) -> None:
         self._find = find
         self._surface = surface
-        self._limits = limits
         self._calls = surface.calls
 
     def __call__(self, client: Connection, head: RequestHead, body: bytes) -> "Passage | None":
@@ -44,26 +42,29 @@ class Express:
         form = head.form
         if not form.plain or not form.lives or client.server.closing:
             return None
-        source = self._surface.source_of(client.source, form.headers)
-        found = self._find(client, head, source)
+        found = self._find(head)
         if found is None:
             return None
         way, path = found
+        seats, exchange = way.seats, way.exchange
         if (
-            not way.is_plain
+            seats is None
+            or not way.is_plain
             or way.breaker.failures
-            or len(body) > way.exchange.bounds.body_bytes
+            or seats.taken >= seats.most
+            or len(body) > exchange.bounds.body_bytes
             or path.rest.startswith("/~")
         ):
             return None
-        outbound = way.exchange.pool.idle(way.place.destination)
+        outbound = exchange.pool.idle(way.place.destination)
         if outbound is None:
             return None
-        if self._limits is not None and not self._limits.forward_at_once(way.partner.name):
-            outbound.release()
-            return None
+        seats.taken += 1
         self._calls.started(way.direction)
-        passage = Passage(self, client, outbound, head, path, way, source, len(body))
+        source = client.source
+        if "x-forwarded-for" in form.headers:
+            source = self._surface.source_of(source, form.headers)
+        passage = Passage(self, client, outbound, head, path, way, seats, source, len(body))
         self._send(passage, body)
         return passage
 
@@ -82,19 +83,25 @@ class Express:
     def arrived(self, passage: "Passage", http_status: int, bytes_out: int, answered: float) -> None:
         """Count and log a request that was answered."""
         way = passage.way
-        if self._limits is not None:
-            self._limits.forwarded(way.partner.name)
-        lasted, waited = monotonic() - passage.started, answered - passage.sent
-        kind, source, head = way.kind(passage.source), passage.source, passage.head
+        passage.seats.taken -= 1
+        kind, head, bytes_in = way.kind(passage.source), passage.head, passage.bytes_in
         if kind is None:
             kind = self._calls.kind_of(passage.call())
-            way.keep_kind(source, kind)
-        self._calls.count(kind, http_status, lasted, waited)
-        path = head.target.partition("?")[0]
-        ids = (passage.request_id, passage.correlation_id)
-        own = lasted - waited
-        length = str(passage.bytes_in) if "content-length" in head.form.headers else None
-        if not self._calls.write(kind, path, http_status, *ids, own, waited, passage.bytes_in, bytes_out, length):
+            way.keep_kind(passage.source, kind)
+        lasted, waited = monotonic() - passage.started, answered - passage.sent
+        if not self._calls.answered(
+            kind,
+            lasted,
+            head.target.partition("?")[0],
+            http_status,
+            passage.request_id,
+            passage.correlation_id,
+            lasted - waited,
+            waited,
+            bytes_in,
+            bytes_out,
+            str(bytes_in) if "content-length" in head.form.headers else None,
+        ):
             call = passage.call()
             call.http_status, call.bytes_out = http_status, bytes_out
             call.upstream_seconds, call.total_seconds = waited, lasted
@@ -111,9 +118,7 @@ class Express:
         request.complete = True
         call = passage.call()
         self._surface.resume(request, call)
-        if self._limits is not None:
-            limits, name = self._limits, way.partner.name
-            request.at_end(lambda _request: limits.forwarded(name))
+        request.at_end(passage.leave)
 
         def done(refusal: Exception | None) -> None:
             request.refuse(refusal)
@@ -144,6 +149,7 @@ class Passage:
         "outbound",
         "path",
         "request_id",
+        "seats",
         "sent",
         "source",
         "started",
@@ -161,6 +167,7 @@ class Passage:
         head: RequestHead,
         path: Path,
         way: Way,
+        seats: Seats,
         source: str,
         bytes_in: int,
     ) -> None:
@@ -171,6 +178,7 @@ class Passage:
         self.head = head
         self.path = path
         self.way = way
+        self.seats = seats
         self.source = source
         self.bytes_in = bytes_in
         self.request_id = head.request_id or str(uuid4())
@@ -185,19 +193,17 @@ class Passage:
             self._lane.long_way(self).answer_whole(head, body)
             return
         answered, client = monotonic(), self.client
-        headers, is_dated = usual
-        date = "" if is_dated else client.server.date()
-        closes = client.server.closing
-        ending = "Connection: close\r\n" if closes else ""
-        raw = write_head(
-            head.http_status,
-            f"{headers}X-Request-ID: {self.request_id}\r\nX-Correlation-ID: {self.correlation_id}\r\n"
-            f"{date}Content-Length: {len(body)}\r\n{ending}",
-        )
+        start, is_dated = usual
+        server, size = client.server, len(body)
+        lives = not server.closing
+        raw = (
+            f"{start}{self.request_id}\r\nX-Correlation-ID: {self.correlation_id}\r\n"
+            f"{'' if is_dated else server.date()}Content-Length: {size}\r\n{'' if lives else _CLOSES}\r\n"
+        ).encode("latin-1")
         self.outbound.release()
         client.write(raw + body)
-        self._lane.arrived(self, head.http_status, len(body), answered)
-        client.request_ended(lives=not closes)
+        self._lane.arrived(self, head.http_status, size, answered)
+        client.request_ended(lives=lives)
 
     def answer_head(self, head: AnswerHead) -> None:
         """More of it will come."""
@@ -246,6 +252,10 @@ class Passage:
         self._lane.long_way(self).request.lost()
 
     # --- for the record
+
+    def leave(self, _request: Request) -> None:
+        """Give the seat back."""
+        self.seats.taken -= 1
 
     def call(self) -> Call:
         """The record of it, as far as it goes."""

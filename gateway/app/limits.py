@@ -19,6 +19,7 @@ from gateway.observe.events import Event
 from gateway.ocpi.errors import Fault
 from gateway.ocpi.partner import Partner
 from gateway.proxy import refusals
+from gateway.proxy.way import Seats
 
 #: How many seconds' worth of requests may come at once.
 _BURST_SECONDS: Final = 10
@@ -42,7 +43,7 @@ class TrafficLimits:
         self._config = config
         self._monotonic = monotonic
         self._most_in_flight = limits.requests_in_flight_per_partner
-        self._in_flight: dict[str, int] = {}
+        self._seats: dict[str, Seats] = {}
         self._by_source = self._quota(limits.requests_per_second_per_source)
         self._by_failures = self._made(limits.failed_authentications_per_second_per_source)
         self._by_partner = self._quota(limits.requests_per_second_per_partner)
@@ -85,27 +86,24 @@ class TrafficLimits:
         quota = self._of_partner.get(partner.name.lower(), self._by_partner) if self._has_quotas else None
         if quota is not None:
             self._require("requests_per_second_per_partner", quota.take(partner.id))
-        if not self._take_seat(partner.name):
+        seats = self._seats_of(partner.name)
+        if seats.taken >= seats.most:
             self._require("requests_in_flight_per_partner", 1)
+        seats.taken += 1
 
-    def forward_at_once(self, name: str) -> bool:
-        """The same, where that is all there is to decide; False, and nothing has to follow, where it isn't."""
-        return not self._has_quotas and self._by_source is None and self._take_seat(name)
-
-    def _take_seat(self, name: str) -> bool:
-        taken = self._in_flight.get(name, 0)
-        if taken >= self._most_in_flight:
-            return False
-        self._in_flight[name] = taken + 1
-        return True
+    def seats(self, name: str) -> Seats | None:
+        """The seats of a partner, where having one is all that `came_from` and `forward` ask for; None elsewhere."""
+        return None if self._has_quotas or self._by_source is not None else self._seats_of(name)
 
     def forwarded(self, name: str) -> None:
         """A request of the partner of that name is over."""
-        left = self._in_flight[name] - 1
-        if left:
-            self._in_flight[name] = left
-        else:
-            del self._in_flight[name]
+        self._seats[name].taken -= 1
+
+    def _seats_of(self, name: str) -> Seats:
+        seats = self._seats.get(name)
+        if seats is None:
+            seats = self._seats[name] = Seats(self._most_in_flight)
+        return seats
 
     def _require(self, limit: str, wait_seconds: float) -> None:
         if wait_seconds:
@@ -150,9 +148,9 @@ class Permissions:
             if settings.modules is not None
         }
 
-    def allows(self, partner: Partner, *, source: str, certificate: Callable[[], object]) -> bool:
-        """Whether a partner may call from there."""
-        return not self._settings or not self.objection(partner, source=source, certificate=certificate)
+    def restricts(self, partner: Partner) -> bool:
+        """Whether there can be an objection to a partner."""
+        return partner.name.lower() in self._settings
 
     def objection(self, partner: Partner, *, source: str, certificate: Callable[[], object]) -> str:
         """Why a partner may not call from there, for the log; empty where it may.

@@ -17,7 +17,6 @@ from gateway.app.limits import Permissions, TrafficLimits
 from gateway.app.surface import Handling
 from gateway.config import Config
 from gateway.handshake.responder import Responder
-from gateway.net.connection import Connection
 from gateway.net.http1 import RequestHead
 from gateway.net.request import Request, Response
 from gateway.observe.call import Call
@@ -41,7 +40,7 @@ from gateway.ocpi.timestamps import Clock
 from gateway.ocpi.vocabulary import CREDENTIALS, METHODS, VERSIONS
 from gateway.proxy import refusals
 from gateway.proxy.bodies import read_body
-from gateway.proxy.ingress import Ingress, key_of
+from gateway.proxy.ingress import Ingress, key_of, read_known
 from gateway.proxy.sides import Bounds, Pace
 from gateway.proxy.way import Way
 from gateway.store.directory import Directory, Holder
@@ -121,18 +120,19 @@ class PublicFront:
     def _functional(self, request: Request, call: Call, path: FunctionalPath) -> Handling:
         """Forward; whoever is in memory with a token that was used before is admitted without waiting for anything."""
         call.version, call.interface_role, call.module, _, _ = path
-        form = request.head.form
-        present: Holder | None = form.known(self)
-        if present is None or self._directory.holder(present.token.digest) is not present:
-            header = request.headers.get("authorization")
-            present = self._gatekeeper.admit_at_once(header, Area.FUNCTIONAL)
-            if present is None:
-                self._refuse_at_once(header, call.source)
-                return self._functional_later(request, call, path)
-            form.keep(self, present)
-        partner = present.record.partner
+        header = request.headers.get("authorization")
+        present = self._gatekeeper.admit_at_once(header, Area.FUNCTIONAL)
+        if present is None:
+            self._refuse_at_once(header, call.source)
+            return self._functional_later(request, call, path)
+        partner = present.partner
         self._permit(request, call, partner)
-        return self._forward(request, call, partner, path)
+        forwarding = self._forward(request, call, partner, path)
+        way: Way | None = request.head.form.known(key_of(path))
+        if way is not None and way.admitted is not present:
+            way.admitted = present
+            way.seats = None if self._permissions.restricts(partner) else self._limits.seats(partner.name)
+        return forwarding
 
     def _refuse_at_once(self, header: str | None, source: str) -> None:
         """Raise where nothing has to be waited for to know that a token is no good: a flood of such costs little."""
@@ -160,17 +160,14 @@ class PublicFront:
             request.send_continue()
         return self._ingress.forward(request, call, partner, path)
 
-    def find_way(self, client: Connection, head: RequestHead, source: str) -> tuple[Way, FunctionalPath] | None:
+    def find_way(self, head: RequestHead) -> tuple[Way, FunctionalPath] | None:
         """How a request goes on that needs no further thought; None for any other."""
-        form, path = head.form, read_functional_path(head.target)
-        present: Holder | None = form.known(self)
-        if path is None or present is None or self._directory.holder(present.token.digest) is not present:
+        path, key = read_known(head.target)
+        way: Way | None = head.form.known(key)
+        if path is None or way is None:
             return None
-        partner = present.record.partner
-        way: Way | None = form.known(key_of(path))
-        if way is None or way.partner is not partner:
-            return None
-        if not self._permissions.allows(partner, source=source, certificate=client.certificate):
+        admitted = way.admitted
+        if not isinstance(admitted, Holder) or self._directory.holder(admitted.token.digest) is not admitted:
             return None
         return way, path
 

@@ -125,7 +125,7 @@ async def make_services(
         ),
         surface(egress.handle, Direction.EGRESS, Sources()),
         to_public,
-        Express(public.find_way, to_public, limits),
+        Express(public.find_way, to_public),
     )
 
 

@@ -191,7 +191,8 @@ class Connection(asyncio.Protocol):
             return
         self._in_head = False
         self._alarm.set(self.server.keep_alive_seconds)
-        self.resume_reading()
+        if self._reading_paused:
+            self.resume_reading()
         if self._buffer and not self._busy_reading:
             self._read()
 

@@ -1,45 +1,47 @@
 """Reads heads with a memory: those of one form, as most messages of one sender are, are taken apart once.
 
-What differs between them is cut out first, and what is left is looked up as it stands, byte for byte. A head that is
-found there was accepted before by the grammar of `gateway.net.http1`, which reads all others.
+What differs between them is cut out first, and what is left is looked up as it stands, character for character. A head
+that is found there was accepted before by the grammar of `gateway.net.http1`, which reads all others.
 """
 
 import re
-from typing import Final, Generic, TypeVar
+from typing import Final
 
-from gateway.net.http1 import VARYING, AnswerHead, Bounds, Form, RequestHead, read_answer, read_length, read_request
+from gateway.net.http1 import VARYING, AnswerHead, Bounds, Form, RequestHead, read_answer, read_request
 
-_VARYING: Final = re.compile(rb"\r\n((?i:content-length|x-correlation-id|x-request-id)): ([!-~]+)(?=\r\n)")
-_TARGET: Final = re.compile(rb"/[!-~]*+")
+#: Headers that differ, as nearly everybody spells them, with values that are good in any head.
+_CUT: Final = re.compile(
+    r"\n(X-(?:Request|Correlation)-ID|x-(?:request|correlation)-id|[Cc]ontent-[Ll]ength(?=: (?:0|[1-9][0-9]{0,18})\r))"
+    r": ([!-~]++)(?=\r\n)"
+)
+_TARGET: Final = re.compile(r"/[!-~]*+")
 #: Longer heads are not remembered, nor more than so many: all together they take some megabytes.
 _LONGEST: Final = 2048
 _MOST: Final = 2048
+_NOT_THERE: Final = -1
 
-_Key = tuple[bytes, ...]
-_First = TypeVar("_First", str, int)
+_Key = tuple[str, ...]
 
 
-class _Known(Generic[_First]):
+class _Known:
     """What heads with the same key have in common.
 
     Attributes:
-        first: the method, or the status.
         length: of the body; None where `Content-Length` tells.
-        length_at, request_id_at, correlation_id_at: where they stand among what was cut out; -1 where they don't.
+        length_at, request_id_at, correlation_id_at: where these stand among what was cut out.
     """
 
-    __slots__ = ("correlation_id_at", "first", "form", "length", "length_at", "request_id_at")
+    __slots__ = ("correlation_id_at", "form", "length", "length_at", "request_id_at")
 
-    def __init__(self, first: _First, cut: _Key, length: int, form: Form, *, bodiless: bool = False) -> None:
-        names = [name.decode().lower() for name in cut]
-        self.first: _First = first
+    def __init__(self, names: list[str], length: int, form: Form, *, bodiless: bool = False) -> None:
+        lowered = [name.lower() for name in names]
         self.length_at, self.request_id_at, self.correlation_id_at = (
-            names.index(name) if name in names else -1
+            lowered.index(name) if name in lowered else _NOT_THERE
             for name in ("content-length", "x-request-id", "x-correlation-id")
         )
         self.length = None if self.length_at >= 0 and not bodiless else length
         self.form = form
-        form.plain = all(name in names for name in VARYING & form.headers.keys())
+        form.plain = all(name in lowered for name in VARYING & form.headers.keys())
 
 
 class RequestForms:
@@ -51,42 +53,37 @@ class RequestForms:
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
         self._longest = min(_LONGEST, bounds.field)
-        self._known: dict[_Key, _Known[str]] = {}
+        self._known: dict[_Key, _Known] = {}
 
     def read(self, raw: bytes) -> RequestHead:
         """As `read_request` does, and raises."""
-        parts = raw.split(b" ", 2)
-        if len(raw) > self._longest or len(parts) != 3 or not _TARGET.fullmatch(parts[1]):  # noqa: PLR2004
-            return read_request(raw, self._bounds)
-        pieces = _VARYING.split(parts[2])
+        method, _, rest = raw.decode("latin-1").partition(" ")
+        target, _, rest = rest.partition(" ")
+        pieces = _CUT.split(rest)
         values = pieces[2::3]
         del pieces[2::3]
-        key = (parts[0], *pieces)
-        known = self._known.get(key)
-        if known is None:
+        known = self._known.get((method, *pieces))
+        if known is None or len(raw) > self._longest or not _TARGET.fullmatch(target):
             head = read_request(raw, self._bounds)
-            head.form.key = key
+            head.form.key = (method, *pieces)
             return head
-        length = known.length
-        if length is None:
-            length = read_length(values[known.length_at].decode())
-        first, second = known.request_id_at, known.correlation_id_at
+        length, first, second = known.length, known.request_id_at, known.correlation_id_at
         return RequestHead(
-            known.first,
-            parts[1].decode(),
-            length,
+            method,
+            target,
+            int(values[known.length_at]) if length is None else length,
             known.form,
-            values[first].decode() if first >= 0 else None,
-            values[second].decode() if second >= 0 else None,
+            values[first] if first >= 0 else None,
+            values[second] if second >= 0 else None,
         )
 
     def remember(self, head: RequestHead) -> None:
         """More like this one will come."""
         key = head.form.key
-        if key is not None and key not in self._known:
+        if key is not None and key not in self._known and sum(map(len, key)) <= self._longest:
             if len(self._known) >= _MOST:
                 self._known.clear()
-            self._known[key] = _Known(head.method, key[2::2], head.length, head.form)
+            self._known[key] = _Known(list(key[2::2]), head.length, head.form)
 
 
 class AnswerForms:
@@ -95,26 +92,28 @@ class AnswerForms:
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
         self._longest = min(_LONGEST, bounds.field)
-        self._known: dict[_Key, _Known[int]] = {}
+        self._known: dict[_Key, tuple[_Known, AnswerHead]] = {}
 
     def read(self, raw: bytes, method: str) -> AnswerHead:
         """As `read_answer` does, and raises."""
-        if len(raw) > self._longest or method == "HEAD":
-            return read_answer(raw, self._bounds, method=method)
-        pieces = _VARYING.split(raw)
+        pieces = _CUT.split(raw.decode("latin-1"))
         values = pieces[2::3]
         del pieces[2::3]
         key = tuple(pieces)
-        known = self._known.get(key)
-        if known is None:
+        found = self._known.get(key)
+        if found is None or len(raw) > self._longest or method == "HEAD":
             head = read_answer(raw, self._bounds, method=method)
-            if len(self._known) >= _MOST:
-                self._known.clear()
-            bodiless = head.is_bodiless
-            self._known[key] = _Known(head.http_status, key[1::2], head.length, head.form, bodiless=bodiless)
+            if len(raw) <= self._longest and method != "HEAD":
+                self._remember(key, head)
             return head
+        known, last = found
         length = known.length
-        if known.length_at >= 0:
-            said = read_length(values[known.length_at].decode())
-            length = said if length is None else length
-        return AnswerHead(known.first, length or 0, known.form)
+        if length is None:
+            length = int(values[known.length_at])
+        return last if length == last.length else AnswerHead(last.http_status, length, known.form)
+
+    def _remember(self, key: _Key, head: AnswerHead) -> None:
+        if len(self._known) >= _MOST:
+            self._known.clear()
+        known = _Known(list(key[1::2]), head.length, head.form, bodiless=head.is_bodiless)
+        self._known[key] = known, head

@@ -100,7 +100,7 @@ class Form:
         self.headers = headers
         self.lives = lives
         self.plain = False
-        self.key: tuple[bytes, ...] | None = None
+        self.key: tuple[str, ...] | None = None
         self._facts: dict[object, Any] = {}
 
     def known(self, key: object) -> Any:
@@ -284,8 +284,12 @@ def message_ids(raw: bytes) -> Mapping[str, str]:
 
 def write_head(http_status: int, headers: str) -> bytes:
     """Write the head of an answer; `headers` are whole lines, each with its line end."""
-    start = _STATUS_LINES.get(http_status) or f"HTTP/1.1 {http_status} \r\n"
-    return f"{start}{headers}\r\n".encode("latin-1")
+    return f"{status_line(http_status)}{headers}\r\n".encode("latin-1")
+
+
+def status_line(http_status: int) -> str:
+    """The first line of an answer, with its line end."""
+    return _STATUS_LINES.get(http_status) or f"HTTP/1.1 {http_status} \r\n"
 
 
 def as_lines(headers: Mapping[str, str]) -> str:

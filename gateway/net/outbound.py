@@ -56,6 +56,7 @@ class Outbound(asyncio.Protocol):
 
     Attributes:
         alarm: for whoever uses it.
+        home: where it is put when nobody uses it.
         idle_since: on the clock of the event loop.
         usable: nothing stands against sending another request.
     """
@@ -73,6 +74,7 @@ class Outbound(asyncio.Protocol):
         "_taker",
         "alarm",
         "destination",
+        "home",
         "idle_since",
         "transport",
         "usable",
@@ -82,6 +84,7 @@ class Outbound(asyncio.Protocol):
         self.destination = destination
         self.usable = True
         self.idle_since = 0.0
+        self.home: list[Outbound] = []
         self.transport: asyncio.Transport | None = None
         self.alarm = Alarm(asyncio.get_running_loop(), self._due)
         self._pool = pool
@@ -127,7 +130,8 @@ class Outbound(asyncio.Protocol):
         """The answer is complete, and so is the request: another may be sent."""
         self._taker = None
         self.alarm.off()
-        if self.usable and self.transport is not None and not self.transport.is_closing():
+        transport = self.transport
+        if self.usable and transport is not None and not transport.is_closing():
             self._pool.give_back(self)
         else:
             self.close()

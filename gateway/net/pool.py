@@ -133,13 +133,14 @@ class Pool:
 
     def give_back(self, connection: Outbound) -> None:
         """A connection is free again."""
-        for waiting in self._waiting:
-            if waiting[0] == connection.destination and not waiting[1].done():
-                self._waiting.remove(waiting)
-                waiting[1].set_result(connection)
-                return
+        if self._waiting:
+            for waiting in self._waiting:
+                if waiting[0] == connection.destination and not waiting[1].done():
+                    self._waiting.remove(waiting)
+                    waiting[1].set_result(connection)
+                    return
         connection.idle_since = self._loop.time()
-        self._idle.setdefault(connection.destination, []).append(connection)
+        connection.home.append(connection)
         if self._waiting:
             self._evict()
         if self._sweeper is None:
@@ -150,9 +151,8 @@ class Pool:
         if connection not in self._open:
             return
         self._open.remove(connection)
-        idle = self._idle.get(connection.destination)
-        if idle and connection in idle:
-            idle.remove(connection)
+        if connection in connection.home:
+            connection.home.remove(connection)
         self._leave(connection.destination)
 
     async def __aenter__(self) -> Self:
@@ -181,6 +181,7 @@ class Pool:
             self._leave(destination)
             raise ConnectError(ConnectionResetError("closed at once"))
         self._open.add(connection)
+        connection.home = self._idle.setdefault(destination, [])
         return connection
 
     async def _room(self, destination: Destination) -> Outbound | None:

@@ -1,14 +1,14 @@
 """The access log: one event and one set of counts for each request through a listener."""
 
 from collections.abc import Callable
-from typing import Final, Unpack
+from typing import Final
 
 import structlog
 from structlog.typing import FilteringBoundLogger
 
 from gateway.observe.call import Call, Direction
 from gateway.observe.events import Event
-from gateway.observe.lines import Said, Told, as_bound
+from gateway.observe.lines import Told, as_bound
 from gateway.observe.logs import request_lines
 from gateway.observe.metrics import Metrics
 from gateway.observe.traffic import Tally
@@ -71,27 +71,49 @@ class CallLog:
         told = None if lines is None else lines.told(call)
         return Kind((call.direction, call.partner, call.module, call.method), told)
 
-    def count(self, kind: Kind, http_status: int, lasted: float, waited: float) -> None:
-        """Count a request that was answered; its line has to follow.
+    def answered(
+        self,
+        kind: Kind,
+        lasted: float,
+        path: str,
+        http_status: int,
+        request_id: str,
+        correlation_id: str,
+        own_seconds: float,
+        upstream_seconds: float,
+        bytes_in: int,
+        bytes_out: int,
+        content_length: str | None,
+    ) -> bool:
+        """Count and log a request that was answered as most are; False where `log` has to follow.
 
         Args:
             lasted: seconds, from its head to the end of its answer.
-            waited: seconds of that which the other side took.
+            content_length: the header of that name.
         """
         tally = kind.tallies.get(http_status)
         if tally is None:
             tally = kind.tallies[http_status] = self._traffic.tally(*kind.labels, http_status)
         self._traffic.in_flight[kind.labels[0]] -= 1
-        tally.count(lasted, waited)
-
-    def write(self, kind: Kind, path: str, *said: Unpack[Said]) -> bool:
-        """Log a request in which nothing is unusual; False where that has to be done with a record.
-
-        Args:
-            said: as `RequestLines.write_line` takes it.
-        """
+        tally.count(lasted, upstream_seconds)
         lines = request_lines()
-        return lines is not None and kind.told is not None and lines.write_line(kind.told, self._bound, path, *said)
+        return (
+            lines is not None
+            and kind.told is not None
+            and lines.write_line(
+                kind.told,
+                self._bound,
+                path,
+                http_status,
+                request_id,
+                correlation_id,
+                own_seconds,
+                upstream_seconds,
+                bytes_in,
+                bytes_out,
+                content_length,
+            )
+        )
 
     def log(self, call: Call) -> None:
         """Log a request that was counted."""

@@ -9,6 +9,7 @@ import asyncio
 import json
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from json.encoder import encode_basestring_ascii as quoted
 from time import gmtime, strftime
 from typing import Final, NamedTuple, TextIO
@@ -19,7 +20,8 @@ from gateway.observe.events import Event
 from gateway.observe.redaction import BLANKS, MARKS, redact, redact_text
 
 _MICRO: Final = 1_000_000
-_MILLI: Final = 1000
+#: Hundredths of milliseconds in a second.
+_CENTI: Final = 100_000
 #: How many parts are remembered; a stranger who makes up more of them only makes us forget.
 _MOST_KNOWN: Final = 4096
 _WORTH_KNOWING: Final = 256
@@ -36,16 +38,21 @@ class Output:
     """The log's stream: lines of requests wait for the end of the event loop's turn; any other line takes them along.
 
     Under load many requests end in one turn, and cost one write.
+
+    Attributes:
+        is_waiting: lines were added in this turn.
     """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._waiting: list[str] = []
+        self.is_waiting = False
 
     def add(self, line: str) -> None:
         """Write a line at the end of this turn; at once where there is no event loop."""
         self._waiting.append(line)
-        if len(self._waiting) == 1:
+        if not self.is_waiting:
+            self.is_waiting = True
             try:
                 asyncio.get_running_loop().call_soon(self.flush)
             except RuntimeError:
@@ -67,12 +74,8 @@ class Output:
 
     def _release(self) -> None:
         if self._waiting:
-            lines, self._waiting = self._waiting, []
+            lines, self._waiting, self.is_waiting = self._waiting, [], False
             self._stream.write("".join(lines))
-
-
-#: HTTP status, message ids, our seconds, the other side's, bytes in and out, and the header `Content-Length`.
-Said = tuple[int, str, str, float, float | None, int, int, str | None]
 
 
 class Told(NamedTuple):
@@ -86,10 +89,12 @@ class RequestLines:
     """Writes the JSON lines of requests that are told on the level of information."""
 
     def __init__(self, output: Output, *, clock: Callable[[], float] = epoch_now) -> None:
-        self._add = output.add
+        self._output = output
+        self._stamp = ""
         self._clock = clock
         self._second = 0
         self._until_second = ""
+        self._paths: dict[str, str] = {}
         self._parts: dict[tuple[str | None, ...], str | None] = {}
 
     def write(self, call: Call, bound: str = "") -> bool:
@@ -150,25 +155,41 @@ class RequestLines:
             if not _is_harmless(f"{request_id}\n{correlation_id}"):
                 return False
             request_id, correlation_id = quoted(request_id)[1:-1], quoted(correlation_id)[1:-1]
-        shown = self._known((path,), _shown)
+        shown = self._paths.get(path)
         if shown is None:
-            return False
+            shown = quoted(path)
+            if not _is_harmless(path):
+                return False
+            if len(path) <= _WORTH_KNOWING:
+                if len(self._paths) >= _MOST_KNOWN:
+                    self._paths.clear()
+                self._paths[path] = shown
         about, headers = told
         if content_length is not None:
             if not content_length.isdecimal():
                 return False
-            headers = (
-                f'"content-length":"{content_length}",{headers}' if headers else f'"content-length":"{content_length}"'
-            )
+            length = f'"content-length":"{content_length}"'
+            headers = f"{length},{headers}" if headers else length
         if headers:
             more = f'{more},"headers":{{{headers}}}'
-        upstream = "" if upstream_seconds is None else f'"upstream_ms":{upstream_seconds * _MILLI:.2f},'
-        self._add(
-            f'{{"timestamp":"{self._now()}","level":"info","event":"{_EVENT}",{about}"path":{shown},'
-            f'"http_status":{http_status},"request_id":"{request_id}","correlation_id":"{correlation_id}",'
-            f'"own_ms":{own_seconds * _MILLI:.2f},{upstream}"bytes_in":{bytes_in},"bytes_out":{bytes_out}{more}}}\n'
+        if not self._output.is_waiting:
+            self._stamp = self._now()
+        upstream = "" if upstream_seconds is None else f'"upstream_ms":{_shown(int(upstream_seconds * _CENTI))},'
+        self._output.add(
+            f'{self._stamp}{about}"path":{shown},"http_status":{http_status},"request_id":"{request_id}",'
+            f'"correlation_id":"{correlation_id}","own_ms":{_shown(int(own_seconds * _CENTI))},{upstream}'
+            f'"bytes_in":{bytes_in},"bytes_out":{bytes_out}{more}}}\n'
         )
         return True
+
+    def _now(self) -> str:
+        """The beginning of a line; lines that are written in one turn of the event loop share it."""
+        now = self._clock()
+        second = int(now)
+        if second != self._second:
+            self._second, self._until_second = second, strftime("%Y-%m-%dT%H:%M:%S", gmtime(second))
+        micro = int((now - second) * _MICRO)
+        return f'{{"timestamp":"{self._until_second}.{micro:06d}Z","level":"info","event":"{_EVENT}",'
 
     def _known(
         self, values: tuple[str | None, ...], make: Callable[[tuple[str | None, ...]], str | None]
@@ -184,12 +205,11 @@ class RequestLines:
                 self._parts[values] = part
             return part
 
-    def _now(self) -> str:
-        now = self._clock()
-        second = int(now)
-        if second != self._second:
-            self._second, self._until_second = second, strftime("%Y-%m-%dT%H:%M:%S", gmtime(second))
-        return f"{self._until_second}.{int((now - second) * _MICRO):06d}Z"
+
+@lru_cache(maxsize=16384)
+def _shown(centi: int) -> str:
+    """Hundredths as a decimal number; most requests take one of few times."""
+    return f"{centi // 100}.{centi % 100:02d}"
 
 
 def as_bound(context: Mapping[str, object]) -> str:
@@ -202,11 +222,6 @@ def _about(values: tuple[str | None, ...]) -> str | None:
     if any(redact_text(value) != value for value in said.values()):
         return None
     return "".join(f'"{name}":{quoted(value)},' for name, value in said.items())
-
-
-def _shown(values: tuple[str | None, ...]) -> str | None:
-    (path,) = values
-    return quoted(path or "") if _is_harmless(path or "") else None
 
 
 def _why(values: tuple[str | None, ...]) -> str | None:

@@ -6,7 +6,6 @@ travels on byte for byte (hardening.md, T8, P1, R10). The forms are those of con
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -22,7 +21,6 @@ _FUNCTIONAL: Final = re.compile(
     rf"/ocpi/((?!versions/|\.{{1,2}}/){_PLAIN}++)/((?i:sender|receiver))/((?!\.{{1,2}}(?:[/?]|\Z)){_PLAIN}++)"
     rf"((?:/(?!\.{{1,2}}(?:[/?]|\Z)|/){_PLAIN}*+)*+)(\?[\x21\x22\x24-\x7e]*+|)"
 )
-_WORTH_KNOWING: Final = 256
 _ESCAPE: Final = re.compile(r"%[0-9A-Fa-f]{2}")
 _VISIBLE: Final = re.compile(r"[\x21-\x7e]*")
 _ROLES: Final = {role.path_segment: role for role in InterfaceRole}
@@ -119,19 +117,11 @@ def is_canonical(target: str) -> bool:
 
 def read_functional_path(target: str) -> FunctionalPath | None:
     """Check and read a target of a functional module in one go; None for any other, and for one with escapes."""
-    return _known_functional_path(target) if len(target) <= _WORTH_KNOWING else _functional_path(target)
-
-
-def _functional_path(target: str) -> FunctionalPath | None:
     match = _FUNCTIONAL.fullmatch(target)
     if match is None:
         return None
     version, word, module, rest, query = match.groups()
     return FunctionalPath(version, _ROLES[word.lower()], module.lower(), rest, query)
-
-
-#: Partners ask for the same lists and objects again and again.
-_known_functional_path: Final = lru_cache(maxsize=1024)(_functional_path)
 
 
 def read_public_path(target: str) -> PublicPath | None:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple, Protocol
 
-from gateway.net.http1 import AnswerHead
+from gateway.net.http1 import AnswerHead, status_line
 from gateway.observe.call import Call
 from gateway.ocpi.links import Link, as_uri, read_links, rest_below
 from gateway.ocpi.paths import is_canonical
@@ -25,13 +25,14 @@ _SCHEMES: Final = ("http://", "https://")
 
 
 class UsualHead(NamedTuple):
-    """What all answers of one form have in common as they travel back, but for the message ids and the framing.
+    """What all answers of one form have in common as they travel back.
 
     Attributes:
-        headers: whole lines.
+        start: their heads up to the first message id.
+        is_dated: whether there is a `Date` in it.
     """
 
-    headers: str
+    start: str
     is_dated: bool
 
 
@@ -143,12 +144,11 @@ def head_of(
         RefusedError: a redirect or the link to the next page can't be led back: leaving it out would lose data.
     """
     form = answer.form
-    usual: UsualHead | None = form.known(secrets)
-    if usual is None:
-        usual = UsualHead(heads.returned(form, secrets=secrets), is_dated="date" in form.headers)
-        if links is None and not answer.is_bodiless:
-            form.keep(secrets, usual)
-    headers = f"{usual.headers}X-Request-ID: {call.request_id}\r\nX-Correlation-ID: {call.correlation_id}\r\n"
+    kept = heads.returned(form, secrets=secrets)
+    if links is None and not answer.is_bodiless:
+        start = f"{status_line(answer.http_status)}{kept}X-Request-ID: "
+        form.keep(secrets, UsualHead(start, is_dated="date" in form.headers))
+    headers = f"{kept}X-Request-ID: {call.request_id}\r\nX-Correlation-ID: {call.correlation_id}\r\n"
     return headers if links is None else headers + heads.as_text(_led(answer, call, side, links, secrets))
 
 

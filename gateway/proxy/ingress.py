@@ -5,6 +5,7 @@ No database on the way, except for a `response_url` (contract.md, Public listene
 """
 
 from collections.abc import Coroutine
+from functools import lru_cache
 from typing import Any, Final
 
 from gateway.config import Config
@@ -17,7 +18,7 @@ from gateway.ocpi.envelope import Answer, StatusCode
 from gateway.ocpi.errors import Fault
 from gateway.ocpi.partner import Partner
 from gateway.ocpi.party import Party
-from gateway.ocpi.paths import FunctionalPath
+from gateway.ocpi.paths import FunctionalPath, read_functional_path
 from gateway.ocpi.timestamps import Clock
 from gateway.ocpi.urls import host_of, path_of
 from gateway.ocpi.vocabulary import METHODS, PartnerState
@@ -34,6 +35,9 @@ from gateway.proxy.way import Path, Way
 from gateway.store.engine import Store
 from gateway.store.vault import Vault
 
+#: Longer targets are not remembered.
+_SHORT: Final = 256
+
 _BACKEND: Final = OtherSide(
     name="the backend",
     fault=Fault.BACKEND,
@@ -48,6 +52,17 @@ def key_of(target: FunctionalPath) -> tuple[str, ...]:
     if target.rest and routing.names_owner(target.module, target.role):
         return (*target[:3], *target.rest.split("/", 3)[1:3])
     return target[:3]
+
+
+@lru_cache(maxsize=1024)
+def _read_short(target: str) -> tuple[FunctionalPath | None, tuple[str, ...]]:
+    path = read_functional_path(target)
+    return path, () if path is None else key_of(path)
+
+
+def read_known(target: str) -> tuple[FunctionalPath | None, tuple[str, ...]]:
+    """What a target names, and by what its way is known; partners ask for the same ones again and again."""
+    return _read_short(target) if len(target) <= _SHORT else _read_short.__wrapped__(target)
 
 
 class Ingress:

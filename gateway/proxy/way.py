@@ -41,12 +41,24 @@ Answering = Callable[[Call, Path], MakeHead]
 After = Callable[[int], Coroutine[Any, Any, None] | None]
 
 
+class Seats:
+    """How many requests of one partner may be under way, and how many are."""
+
+    __slots__ = ("most", "taken")
+
+    def __init__(self, most: float) -> None:
+        self.most = most
+        self.taken = 0
+
+
 class Way:
     """What requests have in common that differ in nothing but message ids, body, and what follows the module.
 
     Attributes:
         direction, version: of each.
-        partner: as he was in memory; once he is another object there, the way is no longer good.
+        partner: as he was in memory.
+        admitted: what proved that the request may go this way; as long as it is in memory, so may others.
+        seats: one of which each request takes.
         exchange: carries them.
         place: where a request for the module itself goes.
         headers: of the requests that go out, but for `Host`, the message ids and the framing: whole lines.
@@ -57,6 +69,7 @@ class Way:
 
     __slots__ = (
         "_kinds",
+        "admitted",
         "after",
         "answering",
         "breaker",
@@ -67,6 +80,7 @@ class Way:
         "middle",
         "partner",
         "place",
+        "seats",
         "secrets",
         "start",
         "version",
@@ -100,6 +114,8 @@ class Way:
         self.breaker = exchange.breakers.of(destination.partner)
         self.start = target.rstrip("/")
         self.middle = f" HTTP/1.1\r\nHost: {host}\r\n{headers}X-Request-ID: "
+        self.admitted: object = None
+        self.seats: Seats | None = None
         self._kinds: dict[str, Kind] = {}
 
     def place_of(self, path: Path) -> Place:
