@@ -22,8 +22,8 @@ from gateway.proxy.answers import UsualHead
 from gateway.proxy.relay import Relay
 from gateway.proxy.way import Path, Seats, Way
 
-#: Finds the way of a request, and what its target names; None where it has to take the long way.
-Find = Callable[[RequestHead], tuple[Way, Path] | None]
+#: Reads what a target names, if that may be forwarded, and by what its way is known.
+Read = Callable[[str], tuple[Path | None, tuple[str, ...]]]
 
 
 _CLOSES: Final = "Connection: close\r\n"
@@ -32,67 +32,63 @@ _CLOSES: Final = "Connection: close\r\n"
 class Express:
     """Sends requests on; those that it does not take have to be handled."""
 
-    def __init__(self, find: Find, surface: Surface) -> None:
-        self._find = find
+    def __init__(self, read: Read, surface: Surface) -> None:
+        self._read = read
         self._surface = surface
         self._calls = surface.calls
+        self._in_flight = surface.calls.in_flight
 
     def __call__(self, client: Connection, head: RequestHead, body: bytes) -> "Passage | None":
         """Send a request on, of which everything is here; None where nothing was done."""
         form = head.form
-        if not form.plain or not form.lives or client.server.closing:
+        if not form.plain:
             return None
-        found = self._find(head)
-        if found is None:
+        path, key = self._read(head.target)
+        way: Way | None = form.facts.get(key)
+        if way is None or path is None or way.among.get(way.name) is not way.admitted:
             return None
-        way, path = found
-        seats, exchange = way.seats, way.exchange
+        seats, exchange, rest = way.seats, way.exchange, path.rest
         if (
             seats is None
-            or not way.is_plain
-            or way.breaker.failures
             or seats.taken >= seats.most
+            or not way.is_plain
+            or not form.lives
+            or way.breaker.failures
+            or client.server.closing
             or len(body) > exchange.bounds.body_bytes
-            or path.rest.startswith("/~")
+            or rest.startswith("/~")
         ):
             return None
         outbound = exchange.pool.idle(way.place.destination)
         if outbound is None:
             return None
         seats.taken += 1
-        self._calls.started(way.direction)
-        source = client.source
-        if "x-forwarded-for" in form.headers:
-            source = self._surface.source_of(source, form.headers)
-        passage = Passage(self, client, outbound, head, path, way, seats, source, len(body))
-        self._send(passage, body)
-        return passage
-
-    def _send(self, passage: "Passage", body: bytes) -> None:
-        head, path, way, outbound = passage.head, passage.path, passage.way, passage.outbound
-        start = way.start if path.rest else way.place.target
-        length = f"Content-Length: {len(body)}\r\n" if "content-length" in head.form.headers else ""
+        self._in_flight[way.direction] += 1
+        passage = Passage(self, client, outbound, head, path, way, seats, len(body))
+        length = f"Content-Length: {len(body)}\r\n" if "content-length" in form.headers else ""
         raw = (
-            f"{head.method} {start}{path.rest}{path.query}{way.middle}{passage.request_id}\r\n"
-            f"X-Correlation-ID: {passage.correlation_id}\r\n{length}\r\n"
+            f"{head.method} {way.start if rest else way.place.target}{rest}{path.query}{way.middle}{passage.request_id}"
+            f"\r\nX-Correlation-ID: {passage.correlation_id}\r\n{length}\r\n"
         ).encode("latin-1")
         outbound.send(passage, head.method, raw + body if body else raw)
-        outbound.alarm.set(way.exchange.bounds.other_seconds)
+        outbound.alarm.set(exchange.bounds.other_seconds)
         passage.sent = monotonic()
+        return passage
 
     def arrived(self, passage: "Passage", http_status: int, bytes_out: int, answered: float) -> None:
         """Count and log a request that was answered."""
-        way = passage.way
+        way, head, bytes_in = passage.way, passage.head, passage.bytes_in
         passage.seats.taken -= 1
-        kind, head, bytes_in = way.kind(passage.source), passage.head, passage.bytes_in
+        source = passage.source
+        kind = way.kinds.get(source)
         if kind is None:
             kind = self._calls.kind_of(passage.call())
-            way.keep_kind(passage.source, kind)
+            way.keep_kind(source, kind)
         lasted, waited = monotonic() - passage.started, answered - passage.sent
         if not self._calls.answered(
             kind,
             lasted,
-            head.target.partition("?")[0],
+            head.target,
             http_status,
             passage.request_id,
             passage.correlation_id,
@@ -110,6 +106,10 @@ class Express:
             following = way.after(http_status)
             if following is not None:
                 passage.client.server.spawn(following)
+
+    def source_of(self, passage: "Passage") -> str:
+        """Where a request comes from that a proxy may have passed on."""
+        return self._surface.source_of(passage.client.source, passage.head.form.headers)
 
     def long_way(self, passage: "Passage") -> Relay:
         """Go on as if the request had never been on the lane."""
@@ -151,7 +151,6 @@ class Passage:
         "request_id",
         "seats",
         "sent",
-        "source",
         "started",
         "way",
     )
@@ -168,7 +167,6 @@ class Passage:
         path: Path,
         way: Way,
         seats: Seats,
-        source: str,
         bytes_in: int,
     ) -> None:
         self.started = self.sent = monotonic()
@@ -179,7 +177,6 @@ class Passage:
         self.path = path
         self.way = way
         self.seats = seats
-        self.source = source
         self.bytes_in = bytes_in
         self.request_id = head.request_id or str(uuid4())
         self.correlation_id = head.correlation_id or str(uuid4())
@@ -188,7 +185,7 @@ class Passage:
 
     def answer_whole(self, head: AnswerHead, body: bytes) -> None:
         """Pass it on, if it is of a form that was passed on before."""
-        usual: UsualHead | None = head.form.known(self.way.secrets)
+        usual: UsualHead | None = head.form.facts.get(self.way.secrets)
         if usual is None:
             self._lane.long_way(self).answer_whole(head, body)
             return
@@ -252,6 +249,12 @@ class Passage:
         self._lane.long_way(self).request.lost()
 
     # --- for the record
+
+    @property
+    def source(self) -> str:
+        """Where it comes from."""
+        headers = self.head.form.headers
+        return self.client.source if "x-forwarded-for" not in headers else self._lane.source_of(self)
 
     def leave(self, _request: Request) -> None:
         """Give the seat back."""

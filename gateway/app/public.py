@@ -17,7 +17,6 @@ from gateway.app.limits import Permissions, TrafficLimits
 from gateway.app.surface import Handling
 from gateway.config import Config
 from gateway.handshake.responder import Responder
-from gateway.net.http1 import RequestHead
 from gateway.net.request import Request, Response
 from gateway.observe.call import Call
 from gateway.observe.events import Event
@@ -40,7 +39,7 @@ from gateway.ocpi.timestamps import Clock
 from gateway.ocpi.vocabulary import CREDENTIALS, METHODS, VERSIONS
 from gateway.proxy import refusals
 from gateway.proxy.bodies import read_body
-from gateway.proxy.ingress import Ingress, key_of, read_known
+from gateway.proxy.ingress import Ingress, key_of
 from gateway.proxy.sides import Bounds, Pace
 from gateway.proxy.way import Way
 from gateway.store.directory import Directory, Holder
@@ -128,9 +127,9 @@ class PublicFront:
         partner = present.partner
         self._permit(request, call, partner)
         forwarding = self._forward(request, call, partner, path)
-        way: Way | None = request.head.form.known(key_of(path))
+        way: Way | None = request.head.form.facts.get(key_of(path))
         if way is not None and way.admitted is not present:
-            way.admitted = present
+            way.admit(present, among=self._directory.holders, name=present.token.digest)
             way.seats = None if self._permissions.restricts(partner) else self._limits.seats(partner.name)
         return forwarding
 
@@ -159,17 +158,6 @@ class PublicFront:
         if not request.complete:
             request.send_continue()
         return self._ingress.forward(request, call, partner, path)
-
-    def find_way(self, head: RequestHead) -> tuple[Way, FunctionalPath] | None:
-        """How a request goes on that needs no further thought; None for any other."""
-        path, key = read_known(head.target)
-        way: Way | None = head.form.known(key)
-        if path is None or way is None:
-            return None
-        admitted = way.admitted
-        if not isinstance(admitted, Holder) or self._directory.holder(admitted.token.digest) is not admitted:
-            return None
-        return way, path
 
     def _forwarded(self, request: Request) -> None:
         self._limits.forwarded(request.context.partner)

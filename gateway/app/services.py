@@ -40,7 +40,7 @@ from gateway.observe.metrics import CONTENT_TYPE, Metrics
 from gateway.ocpi.errors import InternalError
 from gateway.proxy.breaker import Breakers
 from gateway.proxy.egress import Egress
-from gateway.proxy.ingress import Ingress
+from gateway.proxy.ingress import Ingress, read_target
 from gateway.store.directory import Directory
 from gateway.store.engine import StoreUnavailableError
 from gateway.store.gatekeeper import Gatekeeper, Refusal
@@ -125,7 +125,7 @@ async def make_services(
         ),
         surface(egress.handle, Direction.EGRESS, Sources()),
         to_public,
-        Express(public.find_way, to_public),
+        Express(read_target, to_public),
     )
 
 

@@ -90,9 +90,10 @@ class Form:
         lives: its connection may serve for another message.
         plain: the message ids, where there are any, are plain words.
         key: by which it may be found again.
+        facts: what was worked out from it before, by whatever else that depends on.
     """
 
-    __slots__ = ("_facts", "headers", "key", "lines", "lives", "minor", "plain")
+    __slots__ = ("facts", "headers", "key", "lines", "lives", "minor", "plain")
 
     def __init__(self, minor: int, lines: list[str], headers: dict[str, str], *, lives: bool) -> None:
         self.minor = minor
@@ -101,17 +102,13 @@ class Form:
         self.lives = lives
         self.plain = False
         self.key: tuple[str, ...] | None = None
-        self._facts: dict[object, Any] = {}
-
-    def known(self, key: object) -> Any:
-        """What was worked out from it before; None where nothing was."""
-        return self._facts.get(key)
+        self.facts: dict[object, Any] = {}
 
     def keep(self, key: object, fact: Any) -> None:
         """Remember what follows from it and from the key."""
-        if len(self._facts) >= _MOST_FACTS:
-            self._facts.clear()
-        self._facts[key] = fact
+        if len(self.facts) >= _MOST_FACTS:
+            self.facts.clear()
+        self.facts[key] = fact
 
 
 class RequestHead:

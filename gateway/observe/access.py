@@ -40,17 +40,21 @@ class CallLog:
     Args:
         logger: a bound one (`structlog.get_logger().bind()`), because an unbound one is put together at each use.
         monotonic: gives seconds that only ever grow, such as `time.monotonic`.
+
+    Attributes:
+        in_flight: requests in each direction; to be counted by whoever doesn't `start` one.
     """
 
     def __init__(self, *, logger: FilteringBoundLogger, metrics: Metrics, monotonic: Callable[[], float]) -> None:
         self._logger = logger
         self._bound = as_bound(structlog.get_context(logger))
         self._traffic = metrics.traffic
+        self.in_flight = metrics.traffic.in_flight
         self.monotonic = monotonic
 
     def start(self, direction: Direction, method: str, path: str, request_id: str, correlation_id: str) -> Call:
         """Begin the record of a request; `finish` has to follow, exactly once."""
-        self._traffic.in_flight[direction] += 1
+        self.in_flight[direction] += 1
         return Call(direction, method, path.partition("?")[0], request_id, correlation_id, self.monotonic())
 
     def finish(self, call: Call) -> None:
@@ -60,10 +64,6 @@ class CallLog:
         lines = request_lines() if call.fault in _EVERYDAY else None
         if lines is None or not lines.write(call, self._bound):
             self.log(call)
-
-    def started(self, direction: Direction) -> None:
-        """A request began of which no record is kept yet; `finish` or `count` has to follow, exactly once."""
-        self._traffic.in_flight[direction] += 1
 
     def kind_of(self, call: Call) -> Kind:
         """How requests like this one are counted and told of."""
@@ -75,7 +75,7 @@ class CallLog:
         self,
         kind: Kind,
         lasted: float,
-        path: str,
+        target: str,
         http_status: int,
         request_id: str,
         correlation_id: str,
@@ -94,7 +94,7 @@ class CallLog:
         tally = kind.tallies.get(http_status)
         if tally is None:
             tally = kind.tallies[http_status] = self._traffic.tally(*kind.labels, http_status)
-        self._traffic.in_flight[kind.labels[0]] -= 1
+        self.in_flight[kind.labels[0]] -= 1
         tally.count(lasted, upstream_seconds)
         lines = request_lines()
         return (
@@ -103,7 +103,7 @@ class CallLog:
             and lines.write_line(
                 kind.told,
                 self._bound,
-                path,
+                target,
                 http_status,
                 request_id,
                 correlation_id,

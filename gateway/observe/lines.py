@@ -136,7 +136,7 @@ class RequestLines:
         self,
         told: Told,
         more: str,
-        path: str,
+        target: str,
         http_status: int,
         request_id: str,
         correlation_id: str,
@@ -150,20 +150,15 @@ class RequestLines:
 
         Args:
             more: further pairs, each with a comma before it.
+            target: of the request; its query is not shown.
         """
         if not _HEXADECIMAL.fullmatch(request_id + correlation_id):
             if not _is_harmless(f"{request_id}\n{correlation_id}"):
                 return False
             request_id, correlation_id = quoted(request_id)[1:-1], quoted(correlation_id)[1:-1]
-        shown = self._paths.get(path)
-        if shown is None:
-            shown = quoted(path)
-            if not _is_harmless(path):
-                return False
-            if len(path) <= _WORTH_KNOWING:
-                if len(self._paths) >= _MOST_KNOWN:
-                    self._paths.clear()
-                self._paths[path] = shown
+        shown = self._paths.get(target) or self._shown_path(target)
+        if not shown:
+            return False
         about, headers = told
         if content_length is not None:
             if not content_length.isdecimal():
@@ -174,10 +169,10 @@ class RequestLines:
             more = f'{more},"headers":{{{headers}}}'
         if not self._output.is_waiting:
             self._stamp = self._now()
-        upstream = "" if upstream_seconds is None else f'"upstream_ms":{_shown(int(upstream_seconds * _CENTI))},'
+        upstream = "" if upstream_seconds is None else f'"upstream_ms":{_shown(int(upstream_seconds * _CENTI + 0.5))},'
         self._output.add(
             f'{self._stamp}{about}"path":{shown},"http_status":{http_status},"request_id":"{request_id}",'
-            f'"correlation_id":"{correlation_id}","own_ms":{_shown(int(own_seconds * _CENTI))},{upstream}'
+            f'"correlation_id":"{correlation_id}","own_ms":{_shown(int(own_seconds * _CENTI + 0.5))},{upstream}'
             f'"bytes_in":{bytes_in},"bytes_out":{bytes_out}{more}}}\n'
         )
         return True
@@ -190,6 +185,16 @@ class RequestLines:
             self._second, self._until_second = second, strftime("%Y-%m-%dT%H:%M:%S", gmtime(second))
         micro = int((now - second) * _MICRO)
         return f'{{"timestamp":"{self._until_second}.{micro:06d}Z","level":"info","event":"{_EVENT}",'
+
+    def _shown_path(self, target: str) -> str:
+        """A path without its query as it stands in a line; empty where the pipeline has to look at it."""
+        path = target.partition("?")[0]
+        shown = quoted(path) if _is_harmless(path) else ""
+        if len(target) <= _WORTH_KNOWING:
+            if len(self._paths) >= _MOST_KNOWN:
+                self._paths.clear()
+            self._paths[target] = shown
+        return shown
 
     def _known(
         self, values: tuple[str | None, ...], make: Callable[[tuple[str | None, ...]], str | None]

@@ -35,9 +35,6 @@ from gateway.proxy.way import Path, Way
 from gateway.store.engine import Store
 from gateway.store.vault import Vault
 
-#: Longer targets are not remembered.
-_SHORT: Final = 256
-
 _BACKEND: Final = OtherSide(
     name="the backend",
     fault=Fault.BACKEND,
@@ -55,14 +52,10 @@ def key_of(target: FunctionalPath) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=1024)
-def _read_short(target: str) -> tuple[FunctionalPath | None, tuple[str, ...]]:
+def read_target(target: str) -> tuple[FunctionalPath | None, tuple[str, ...]]:
+    """What a target names, and by what its way is known; partners ask for the same ones again and again."""
     path = read_functional_path(target)
     return path, () if path is None else key_of(path)
-
-
-def read_known(target: str) -> tuple[FunctionalPath | None, tuple[str, ...]]:
-    """What a target names, and by what its way is known; partners ask for the same ones again and again."""
-    return _read_short(target) if len(target) <= _SHORT else _read_short.__wrapped__(target)
 
 
 class Ingress:
@@ -209,7 +202,7 @@ class Ingress:
     def _way(self, request: Request, partner: Partner, target: FunctionalPath) -> Way:
         """How the request goes on: most go as one did before."""
         form, key = request.head.form, key_of(target)
-        way: Way | None = form.known(key)
+        way: Way | None = form.facts.get(key)
         if way is None or way.partner is not partner:
             way = self._found(request, partner, target)
             if not target.rest.startswith("/~"):

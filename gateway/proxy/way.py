@@ -1,6 +1,6 @@
 """How most requests go: as one with the same headers, of the same partner, and for the same module did before."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final, Protocol
 
 from gateway.observe.access import Kind
@@ -57,27 +57,30 @@ class Way:
     Attributes:
         direction, version: of each.
         partner: as he was in memory.
-        admitted: what proved that the request may go this way; as long as it is in memory, so may others.
+        admitted: who was let through; as long as he stands among others under a name, requests may go this way.
         seats: one of which each request takes.
         exchange: carries them.
         place: where a request for the module itself goes.
         headers: of the requests that go out, but for `Host`, the message ids and the framing: whole lines.
         secrets: finds what must not be in answers.
         is_plain: query and body go on as they are.
+        kinds: how the requests are counted and told of, by the address that they come from.
         start, middle: the head of a request that goes out, before and behind what follows the module.
     """
 
     __slots__ = (
-        "_kinds",
         "admitted",
         "after",
+        "among",
         "answering",
         "breaker",
         "direction",
         "exchange",
         "headers",
         "is_plain",
+        "kinds",
         "middle",
+        "name",
         "partner",
         "place",
         "seats",
@@ -115,20 +118,22 @@ class Way:
         self.start = target.rstrip("/")
         self.middle = f" HTTP/1.1\r\nHost: {host}\r\n{headers}X-Request-ID: "
         self.admitted: object = None
+        self.among: Mapping[Any, object] = {}
+        self.name: object = None
         self.seats: Seats | None = None
-        self._kinds: dict[str, Kind] = {}
+        self.kinds: dict[str, Kind] = {}
+
+    def admit(self, admitted: object, *, among: Mapping[Any, object], name: object) -> None:
+        """Let others through as long as whoever was is still there, under a name among others."""
+        self.admitted, self.among, self.name = admitted, among, name
 
     def place_of(self, path: Path) -> Place:
         """Where a request goes on a plain way."""
         destination, host, target = self.place
         return Place(destination, host, f"{self.start if path.rest else target}{path.rest}{path.query}")
 
-    def kind(self, source: str) -> Kind | None:
-        """How requests from an address are counted and told of, where one came from there before."""
-        return self._kinds.get(source)
-
     def keep_kind(self, source: str, kind: Kind) -> None:
-        """Remember that."""
-        if len(self._kinds) >= _MOST_SOURCES:
-            self._kinds.clear()
-        self._kinds[source] = kind
+        """Remember how requests from an address are counted and told of."""
+        if len(self.kinds) >= _MOST_SOURCES:
+            self.kinds.clear()
+        self.kinds[source] = kind

@@ -41,6 +41,9 @@ class Directory:
     Args:
         on_restored: told of the partners that were changed since the store that was put in place of ours (a back-up):
             what it says of their tokens may be out of date.
+
+    Attributes:
+        holders: who each live inbound token was made for, by its digest.
     """
 
     def __init__(
@@ -50,7 +53,7 @@ class Directory:
         self._vault = vault
         self._revision = NOTHING_READ
         self._records: dict[int, PartnerRecord] = {}
-        self._holders: dict[bytes, Holder] = {}
+        self.holders: dict[bytes, Holder] = {}
         self._names: dict[str, int] = {}
         self._owners: dict[Party, int] = {}
         self._forgotten: set[bytes] = set()
@@ -64,7 +67,7 @@ class Directory:
 
     def holder(self, digest: bytes) -> Holder | None:
         """Who a live inbound token was made for."""
-        return self._holders.get(digest)
+        return self.holders.get(digest)
 
     def with_id(self, partner_id: int) -> Partner | None:
         """The partner of that id."""
@@ -110,28 +113,28 @@ class Directory:
     def _start_over(self, newest: int) -> None:
         """The store is older than what was read from it: somebody put a back-up in its place."""
         changed_since = [each.partner.name for each in self._records.values() if each.partner.revision > newest]
-        for known in (self._records, self._holders, self._names, self._owners):
+        for known in (self._records, self.holders, self._names, self._owners):
             known.clear()
         self._on_restored(sorted(changed_since))
 
     def forget_token(self, token: InboundToken) -> None:
         """Never again accept a token in this process, ahead of the store (handshake.md, rule 9)."""
         self._forgotten.add(token.digest)
-        self._holders.pop(token.digest, None)
+        self.holders.pop(token.digest, None)
 
     def _replace(self, record: PartnerRecord) -> None:
         partner = record.partner
         former = self._records.get(partner.id)
         if former is not None:
             for token in former.inbound_tokens:
-                self._holders.pop(token.digest, None)
+                self.holders.pop(token.digest, None)
             for party in former.partner.parties:
                 if self._owners.get(party) == partner.id:
                     del self._owners[party]
         self._records[partner.id] = record
         self._names[partner.name.lower()] = partner.id
         self._owners |= dict.fromkeys(partner.parties, partner.id)
-        self._holders.update(
+        self.holders.update(
             {
                 token.digest: Holder(record, token)
                 for token in record.inbound_tokens
