@@ -13,6 +13,7 @@ from typing import Final
 from uuid import uuid4
 
 from gateway.app.surface import Surface
+from gateway.app.turnstile import Turnstile
 from gateway.net.connection import Connection
 from gateway.net.http1 import AnswerHead, RequestHead
 from gateway.net.outbound import Outbound
@@ -20,32 +21,55 @@ from gateway.net.request import Request
 from gateway.observe.call import Call
 from gateway.proxy.answers import UsualHead
 from gateway.proxy.relay import Relay
-from gateway.proxy.way import Path, Seats, Way
+from gateway.proxy.way import Path, Seats, Way, Ways
 
-#: Reads what a target names, if that may be forwarded, and by what its way is known.
+#: Reads what a target names, if that may be forwarded, and what it is about.
 Read = Callable[[str], tuple[Path | None, tuple[str, ...]]]
 
 
 _CLOSES: Final = "Connection: close\r\n"
 
 
+class Answered:
+    """A request of which nothing is left to do."""
+
+    complete = over = True
+    broken = False
+
+    def feed(self, data: bytes) -> bytes:
+        """What comes now is of the next."""
+        return data
+
+    def lost(self) -> None:
+        """Changes nothing."""
+
+    blocked = unblocked = lost
+
+
+ANSWERED: Final = Answered()
+
+
 class Express:
     """Sends requests on; those that it does not take have to be handled."""
 
-    def __init__(self, read: Read, surface: Surface) -> None:
+    def __init__(self, read: Read, ways: Ways, surface: Surface, turnstile: Turnstile | None = None) -> None:
+        self._turnstile = turnstile
         self._read = read
+        self._ways = ways
         self._surface = surface
         self._calls = surface.calls
         self._in_flight = surface.calls.in_flight
 
-    def __call__(self, client: Connection, head: RequestHead, body: bytes) -> "Passage | None":
+    def __call__(self, client: Connection, head: RequestHead, body: bytes) -> "Passage | Answered | None":
         """Send a request on, of which everything is here; None where nothing was done."""
         form = head.form
         if not form.plain:
             return None
-        path, key = self._read(head.target)
-        way: Way | None = form.facts.get(key)
-        if way is None or path is None or way.among.get(way.name) is not way.admitted:
+        path, about = self._read(head.target)
+        way = self._ways.get((form, head.authorization, about))
+        if way is None:
+            return self._turned_away(client, head, path, len(body)) if path is not None else None
+        if path is None or way.among.get(way.name) is not way.admitted:
             return None
         seats, exchange, rest = way.seats, way.exchange, path.rest
         if (
@@ -74,6 +98,11 @@ class Express:
         outbound.alarm.set(exchange.bounds.other_seconds)
         passage.sent = monotonic()
         return passage
+
+    def _turned_away(self, client: Connection, head: RequestHead, path: Path, bytes_in: int) -> "Answered | None":
+        if self._turnstile is None or not head.form.lives or client.server.closing:
+            return None
+        return ANSWERED if self._turnstile.refuses(client, head, path, bytes_in) else None
 
     def arrived(self, passage: "Passage", http_status: int, bytes_out: int, answered: float) -> None:
         """Count and log a request that was answered."""
@@ -156,7 +185,7 @@ class Passage:
     )
 
     complete = True
-    broken = False
+    broken = over = False
 
     def __init__(
         self,

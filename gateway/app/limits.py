@@ -69,6 +69,11 @@ class TrafficLimits:
         if self._by_source is not None:
             self._require("requests_per_second_per_source", self._by_source.take(subscriber(source)))
 
+    @property
+    def counts_sources(self) -> bool:
+        """Whether `came_from` has a say."""
+        return self._by_source is not None
+
     def may_look(self, source: str) -> bool:
         """Whether an unknown token from an address may make us look into the database."""
         return self._by_failures.has_room(subscriber(source))

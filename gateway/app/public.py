@@ -41,7 +41,7 @@ from gateway.proxy import refusals
 from gateway.proxy.bodies import read_body
 from gateway.proxy.ingress import Ingress, key_of
 from gateway.proxy.sides import Bounds, Pace
-from gateway.proxy.way import Way
+from gateway.proxy.way import way_key
 from gateway.store.directory import Directory, Holder
 from gateway.store.engine import StoreUnavailableError
 from gateway.store.gatekeeper import Gatekeeper, Refusal, UnauthenticatedError
@@ -127,7 +127,7 @@ class PublicFront:
         partner = present.partner
         self._permit(request, call, partner)
         forwarding = self._forward(request, call, partner, path)
-        way: Way | None = request.head.form.facts.get(key_of(path))
+        way = self._ingress.ways.get(way_key(request.head, key_of(path)))
         if way is not None and way.admitted is not present:
             way.admit(present, among=self._directory.holders, name=present.token.digest)
             way.seats = None if self._permissions.restricts(partner) else self._limits.seats(partner.name)

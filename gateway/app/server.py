@@ -123,10 +123,18 @@ async def _listen(config: Config, services: Services, log: Logger, stack: AsyncE
     """Start the listeners; the one for partners last, when all else stands."""
     listen, connections = config.listen, _connections(config, log)
     room = _public_room(config, connections, services)
-    public = _listener("public", config, listen.public, services.public, log, room=room, shortcut=services.express)
+    public = _listener("public", config, listen.public, services.public, log, room=room, shortcut=services.to_backend)
     listeners = [
         _listener("status", config, listen.status, services.status, log, room=Room(connections)),
-        _listener("private", config, listen.private, services.private, log, room=Room(connections)),
+        _listener(
+            "private",
+            config,
+            listen.private,
+            services.private,
+            log,
+            room=Room(connections),
+            shortcut=services.to_partners,
+        ),
         public,
     ]
     if listen.public.tls is not None:

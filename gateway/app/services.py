@@ -20,6 +20,7 @@ from gateway.app.foundation import Foundation, address_policy, handshake_client,
 from gateway.app.limits import Alarm, Permissions, TrafficLimits
 from gateway.app.public import PublicFront
 from gateway.app.surface import CallHandler, Surface
+from gateway.app.turnstile import Turnstile
 from gateway.app.watch import Chore, Watch
 from gateway.app.workers import ALONE, Worker
 from gateway.config import Config
@@ -40,7 +41,9 @@ from gateway.observe.metrics import CONTENT_TYPE, Metrics
 from gateway.ocpi.errors import InternalError
 from gateway.proxy.breaker import Breakers
 from gateway.proxy.egress import Egress
-from gateway.proxy.ingress import Ingress, read_target
+from gateway.proxy.egress import read_target as egress_target
+from gateway.proxy.ingress import Ingress
+from gateway.proxy.ingress import read_target as ingress_target
 from gateway.store.directory import Directory
 from gateway.store.engine import StoreUnavailableError
 from gateway.store.gatekeeper import Gatekeeper, Refusal
@@ -65,8 +68,9 @@ class Services:
     chores: list[Chore]
     status: Handler
     private: Handler
+    to_partners: Shortcut
     public: Handler
-    express: Shortcut
+    to_backend: Shortcut
 
 
 async def make_services(
@@ -101,7 +105,15 @@ async def make_services(
     alarm = Alarm(log, count=metrics.limited)
     limits = TrafficLimits(config, on_limited=alarm)
     ingress = await _ingress(foundation, log, stack)
-    public = _public_front(foundation, directory, registrar, ingress, limits=limits, log=log)
+    gatekeeper = Gatekeeper(
+        foundation.store,
+        foundation.vault,
+        directory,
+        clock=clock,
+        looks_per_second=config.limits.unknown_token_refreshes_per_second,
+        tombstone=config.tokens.tombstone,
+    )
+    public = _public_front(foundation, directory, registrar, ingress, gatekeeper, limits=limits, log=log)
     egress = await _egress(foundation, directory, _standing(directory, registrar, log), log, stack)
     calls = CallLog(logger=log, metrics=metrics, monotonic=time.monotonic)
 
@@ -110,6 +122,7 @@ async def make_services(
             handler, direction=direction, sources=sources, clock=clock, calls=calls, metrics=metrics, log=log
         )
 
+    to_private = surface(egress.handle, Direction.EGRESS, Sources())
     to_public = surface(public.handle, Direction.INGRESS, Sources(config.listen.public.trusted_proxies))
 
     return Services(
@@ -123,9 +136,10 @@ async def make_services(
             metrics_content_type=CONTENT_TYPE,
             clock=clock,
         ),
-        surface(egress.handle, Direction.EGRESS, Sources()),
+        to_private,
+        Express(egress_target, egress.ways, to_private),
         to_public,
-        Express(read_target, to_public),
+        Express(ingress_target, ingress.ways, to_public, Turnstile(gatekeeper, limits, to_public, clock)),
     )
 
 
@@ -162,19 +176,12 @@ def _public_front(
     directory: Directory,
     registrar: Registrar,
     ingress: Ingress,
+    gatekeeper: Gatekeeper,
     *,
     limits: TrafficLimits,
     log: Logger,
 ) -> PublicFront:
     config, clock = foundation.config, foundation.clock
-    gatekeeper = Gatekeeper(
-        foundation.store,
-        foundation.vault,
-        directory,
-        clock=clock,
-        looks_per_second=config.limits.unknown_token_refreshes_per_second,
-        tombstone=config.tokens.tombstone,
-    )
     responder = Responder(
         registrar,
         public_url=config.public_url,

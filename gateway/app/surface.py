@@ -39,7 +39,7 @@ class Surface:
         sources: tells where a request comes from.
 
     Attributes:
-        calls: the record of all requests.
+        calls, metrics: the record of all requests.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Surface:
         self._sources = sources
         self._clock = clock
         self.calls = calls
-        self._metrics = metrics
+        self.metrics = metrics
         self._log = log
 
     def __call__(self, request: Request) -> Coroutine[Any, Any, None] | None:
@@ -126,7 +126,7 @@ class Surface:
         call: Call = request.context
         if isinstance(error, UnauthenticatedError):
             call.fault, call.reason, call.partner = Fault.PARTNER, error.detail, call.partner or error.partner
-            self._metrics.auth_failed(error.refusal)
+            self.metrics.auth_failed(error.refusal)
             answer = UNAUTHORIZED
         elif isinstance(error, RefusedError):
             call.fault, call.reason, answer = error.fault, error.message, error.answer

@@ -38,6 +38,10 @@ class Handled(Protocol):
     def broken(self) -> bool:
         """Whether it will never come."""
 
+    @property
+    def over(self) -> bool:
+        """Whether it was answered already."""
+
     def feed(self, data: bytes) -> bytes:
         """Take bytes off the wire; gives those that are not of this request."""
 
@@ -233,7 +237,10 @@ class Connection(asyncio.Protocol):
                 handled = server.shortcut(self, head, self._buffer)
                 if handled is not None:
                     self._request, self._buffer = handled, b""
-                    self._alarm.off()
+                    if handled.over:
+                        self.request_ended(lives=True)
+                    else:
+                        self._alarm.off()
                     return True
             request = Request(self, head)
             if self._buffer:

@@ -11,13 +11,14 @@ from gateway.net.http1 import VARYING, AnswerHead, Bounds, Form, RequestHead, re
 
 #: Headers that differ, as nearly everybody spells them, with values that are good in any head.
 _CUT: Final = re.compile(
-    r"\n(X-(?:Request|Correlation)-ID|x-(?:request|correlation)-id|[Cc]ontent-[Ll]ength(?=: (?:0|[1-9][0-9]{0,18})\r))"
-    r": ([!-~]++)(?=\r\n)"
+    r"\n([Aa]uthorization|X-(?:Request|Correlation)-ID|x-(?:request|correlation)-id|"
+    r"[Cc]ontent-[Ll]ength(?=: (?:0|[1-9][0-9]{0,18})\r)): ([!-~][ -~]*+)(?<! )(?=\r\n)"
 )
 _TARGET: Final = re.compile(r"/[!-~]*+")
-#: Longer heads are not remembered, nor more than so many: all together they take some megabytes.
+#: Longer heads are not remembered, nor more forms than so many.
 _LONGEST: Final = 2048
-_MOST: Final = 2048
+_MOST: Final = 1024
+_MOST_OF_STRANGERS: Final = 128
 _NOT_THERE: Final = -1
 
 _Key = tuple[str, ...]
@@ -28,32 +29,32 @@ class _Known:
 
     Attributes:
         length: of the body; None where `Content-Length` tells.
-        length_at, request_id_at, correlation_id_at: where these stand among what was cut out.
+        length_at, ...: where these stand among what was cut out.
     """
 
-    __slots__ = ("correlation_id_at", "form", "length", "length_at", "request_id_at")
+    __slots__ = ("authorization_at", "correlation_id_at", "form", "length", "length_at", "request_id_at")
 
     def __init__(self, names: list[str], length: int, form: Form, *, bodiless: bool = False) -> None:
         lowered = [name.lower() for name in names]
-        self.length_at, self.request_id_at, self.correlation_id_at = (
-            lowered.index(name) if name in lowered else _NOT_THERE
-            for name in ("content-length", "x-request-id", "x-correlation-id")
+        self.authorization_at, self.length_at, self.correlation_id_at, self.request_id_at = (
+            lowered.index(name) if name in lowered else _NOT_THERE for name in VARYING
         )
         self.length = None if self.length_at >= 0 and not bodiless else length
         self.form = form
-        form.plain = all(name in lowered for name in VARYING & form.headers.keys())
+        form.plain = all(name in lowered for name in VARYING if name in form.headers)
 
 
 class RequestForms:
     """Reads heads of requests.
 
-    What strangers send is not remembered unless somebody says so: they would drive out what is of use.
+    Forms that strangers send have a place of their own, so that they don't drive out what is of use.
     """
 
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
         self._longest = min(_LONGEST, bounds.field)
         self._known: dict[_Key, _Known] = {}
+        self._of_strangers: dict[_Key, _Known] = {}
 
     def read(self, raw: bytes) -> RequestHead:
         """As `read_request` does, and raises."""
@@ -62,28 +63,38 @@ class RequestForms:
         pieces = _CUT.split(rest)
         values = pieces[2::3]
         del pieces[2::3]
-        known = self._known.get((method, *pieces))
+        key = (method, *pieces)
+        known = self._known.get(key) or self._of_strangers.get(key)
         if known is None or len(raw) > self._longest or not _TARGET.fullmatch(target):
-            head = read_request(raw, self._bounds)
-            head.form.key = (method, *pieces)
-            return head
-        length, first, second = known.length, known.request_id_at, known.correlation_id_at
+            return self._read_afresh(raw, key)
+        length, authorization = known.length, known.authorization_at
+        first, second = known.request_id_at, known.correlation_id_at
         return RequestHead(
             method,
             target,
             int(values[known.length_at]) if length is None else length,
             known.form,
+            values[authorization] if authorization >= 0 else None,
             values[first] if first >= 0 else None,
             values[second] if second >= 0 else None,
         )
 
     def remember(self, head: RequestHead) -> None:
-        """More like this one will come."""
+        """Its sender is no stranger."""
         key = head.form.key
-        if key is not None and key not in self._known and sum(map(len, key)) <= self._longest:
+        if key is not None and key not in self._known and key in self._of_strangers:
             if len(self._known) >= _MOST:
                 self._known.clear()
-            self._known[key] = _Known(list(key[2::2]), head.length, head.form)
+            self._known[key] = self._of_strangers[key]
+
+    def _read_afresh(self, raw: bytes, key: _Key) -> RequestHead:
+        head = read_request(raw, self._bounds)
+        if len(raw) <= self._longest:
+            if len(self._of_strangers) >= _MOST_OF_STRANGERS:
+                self._of_strangers.clear()
+            self._of_strangers[key] = _Known(list(key[2::2]), head.length, head.form)
+            head.form.key = key
+        return head
 
 
 class AnswerForms:

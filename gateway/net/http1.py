@@ -45,9 +45,8 @@ _ONCE: Final = frozenset(
         "x-request-id",
     }
 )
-#: Headers that differ between messages of one form; none of them travels on as it is.
-_VARYING: Final = ("content-length", "x-correlation-id", "x-request-id")
-VARYING: Final = frozenset(_VARYING)
+#: Headers that differ between messages of one form; none of them travels on as it is. In alphabetical order.
+VARYING: Final = ("authorization", "content-length", "x-correlation-id", "x-request-id")
 _MOST_FACTS: Final = 64
 _NEVER_TRAILING: Final = frozenset({"content-length", "host", "transfer-encoding"})
 
@@ -78,7 +77,7 @@ class Bounds(NamedTuple):
 
 
 class Form:
-    """What heads have in common that differ in nothing but the target, the message ids and the length of the body.
+    """What heads have in common that differ in nothing but the target and the values of VARYING.
 
     Most requests of a client share one, and so do most answers of a server (`gateway.net.forms`): what follows from it
     is worked out once.
@@ -97,7 +96,7 @@ class Form:
 
     def __init__(self, minor: int, lines: list[str], headers: dict[str, str], *, lives: bool) -> None:
         self.minor = minor
-        self.lines = lines if VARYING.isdisjoint(headers) else [each for each in lines if _name_of(each) not in VARYING]
+        self.lines = [each for each in lines if _name_of(each) not in VARYING]
         self.headers = headers
         self.lives = lives
         self.plain = False
@@ -117,10 +116,10 @@ class RequestHead:
     Attributes:
         target: exactly as received; begins with a slash.
         length: of the body in bytes, or CHUNKED.
-        request_id, correlation_id: as they were sent; None where they weren't.
+        authorization, request_id, correlation_id: as they were sent; None where they weren't.
     """
 
-    __slots__ = ("_headers", "correlation_id", "form", "length", "method", "request_id", "target")
+    __slots__ = ("_headers", "authorization", "correlation_id", "form", "length", "method", "request_id", "target")
 
     def __init__(
         self,
@@ -128,6 +127,7 @@ class RequestHead:
         target: str,
         length: int,
         form: Form,
+        authorization: str | None,
         request_id: str | None,
         correlation_id: str | None,
         headers: dict[str, str] | None = None,
@@ -136,6 +136,7 @@ class RequestHead:
         self.target = target
         self.length = length
         self.form = form
+        self.authorization = authorization
         self.request_id = request_id
         self.correlation_id = correlation_id
         self._headers = headers
@@ -146,7 +147,8 @@ class RequestHead:
         headers = self._headers
         if headers is None:
             headers = self._headers = self.form.headers.copy()
-            for name, value in zip(_VARYING, (str(self.length), self.correlation_id, self.request_id), strict=True):
+            values = (self.authorization, str(self.length), self.correlation_id, self.request_id)
+            for name, value in zip(VARYING, values, strict=True):
                 if name in headers and value is not None:
                     headers[name] = value
         return headers
@@ -219,8 +221,8 @@ def read_request(raw: bytes, bounds: Bounds) -> RequestHead:
     said = headers.get("connection", "").lower()
     lives = minor == "1" and size != CHUNKED and "close" not in said and "upgrade" not in headers
     form = Form(int(minor), lines, headers, lives=lives)
-    ids = headers.get("x-request-id"), headers.get("x-correlation-id")
-    return RequestHead(method, target, size, form, *ids, headers)
+    own = headers.get("authorization"), headers.get("x-request-id"), headers.get("x-correlation-id")
+    return RequestHead(method, target, size, form, *own, headers)
 
 
 def read_answer(raw: bytes, bounds: Bounds, *, method: str = "GET") -> AnswerHead:

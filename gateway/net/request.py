@@ -127,6 +127,9 @@ class Request:
 
     # --- what it says
 
+    #: One that was just made is not.
+    over = False
+
     @property
     def headers(self) -> dict[str, str]:
         """Values by name in lower case; repeated ones joined."""

@@ -24,12 +24,14 @@ class Kind:
     Attributes:
         tallies: what counts them, by HTTP status.
         told: what the log says alike of them; None where its pipeline has to look at each.
+        status_code: of the OCPI envelopes that they are answered with by us.
     """
 
-    __slots__ = ("labels", "tallies", "told")
+    __slots__ = ("labels", "status_code", "tallies", "told")
 
-    def __init__(self, labels: tuple[Direction, str, str, str], told: Told | None) -> None:
+    def __init__(self, labels: tuple[Direction, str, str, str], status_code: int | None, told: Told | None) -> None:
         self.labels = labels
+        self.status_code = status_code
         self.tallies: dict[int, Tally] = {}
         self.told = told
 
@@ -69,7 +71,7 @@ class CallLog:
         """How requests like this one are counted and told of."""
         lines = request_lines()
         told = None if lines is None else lines.told(call)
-        return Kind((call.direction, call.partner, call.module, call.method), told)
+        return Kind((call.direction, call.partner, call.module, call.method), call.status_code, told)
 
     def answered(
         self,
@@ -80,7 +82,7 @@ class CallLog:
         request_id: str,
         correlation_id: str,
         own_seconds: float,
-        upstream_seconds: float,
+        upstream_seconds: float | None,
         bytes_in: int,
         bytes_out: int,
         content_length: str | None,
@@ -96,6 +98,8 @@ class CallLog:
             tally = kind.tallies[http_status] = self._traffic.tally(*kind.labels, http_status)
         self.in_flight[kind.labels[0]] -= 1
         tally.count(lasted, upstream_seconds)
+        if kind.status_code is not None:
+            self._traffic.answered_by_us(kind.labels[0], kind.labels[1], kind.status_code)
         lines = request_lines()
         return (
             lines is not None

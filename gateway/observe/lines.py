@@ -79,10 +79,11 @@ class Output:
 
 
 class Told(NamedTuple):
-    """What lines of many requests say alike, as it stands in them: who asked for what, and the headers."""
+    """What lines of many requests say alike, as it stands in them: who asked for what, the headers, and what came of it."""
 
     about: str
     headers: str
+    more: str
 
 
 class RequestLines:
@@ -104,13 +105,9 @@ class RequestLines:
             bound: from `as_bound`.
         """
         told = self.told(call)
-        why = self._known((call.fault, call.reason), _why) if call.fault or call.reason else ""
-        if told is None or why is None:
-            return False
-        status_code = "" if call.status_code is None else f',"status_code":{call.status_code}'
-        return self.write_line(
+        return told is not None and self.write_line(
             told,
-            f"{status_code}{why}{bound}",
+            bound,
             call.path,
             call.http_status,
             call.request_id,
@@ -130,12 +127,16 @@ class RequestLines:
         )
         get = call.headers.get
         headers = self._known(tuple([get(name) for name in _LOGGED]), _said)
-        return None if about is None or headers is None else Told(about, headers)
+        why = self._known((call.fault, call.reason), _why) if call.fault or call.reason else ""
+        if about is None or headers is None or why is None:
+            return None
+        status_code = "" if call.status_code is None else f',"status_code":{call.status_code}'
+        return Told(about, headers, status_code + why)
 
     def write_line(
         self,
         told: Told,
-        more: str,
+        bound: str,
         target: str,
         http_status: int,
         request_id: str,
@@ -149,7 +150,7 @@ class RequestLines:
         """Write a line, unless the pipeline has to look at one of its texts: then nothing was written.
 
         Args:
-            more: further pairs, each with a comma before it.
+            bound: from `as_bound`.
             target: of the request; its query is not shown.
         """
         if not _HEXADECIMAL.fullmatch(request_id + correlation_id):
@@ -159,7 +160,7 @@ class RequestLines:
         shown = self._paths.get(target) or self._shown_path(target)
         if not shown:
             return False
-        about, headers = told
+        about, headers, more = told
         if content_length is not None:
             if not content_length.isdecimal():
                 return False
@@ -173,7 +174,7 @@ class RequestLines:
         self._output.add(
             f'{self._stamp}{about}"path":{shown},"http_status":{http_status},"request_id":"{request_id}",'
             f'"correlation_id":"{correlation_id}","own_ms":{_shown(int(own_seconds * _CENTI + 0.5))},{upstream}'
-            f'"bytes_in":{bytes_in},"bytes_out":{bytes_out}{more}}}\n'
+            f'"bytes_in":{bytes_in},"bytes_out":{bytes_out}{more}{bound}}}\n'
         )
         return True
 

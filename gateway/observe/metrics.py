@@ -150,12 +150,12 @@ class Metrics:
         self._auth_reasons = frozenset(auth_reasons)
         self._partner_states: Mapping[str, PartnerState] = {}
         self._token_births: Mapping[tuple[str, str], datetime] = {}
-        for reason in self._auth_reasons:
-            self._auth_failures.labels(reason)
+        self._auth_failures_for = {reason: self._auth_failures.labels(reason) for reason in self._auth_reasons}
 
     def auth_failed(self, reason: str) -> None:
         """Count a refused token."""
-        self._auth_failures.labels(reason if reason in self._auth_reasons else OTHER).inc()
+        known = self._auth_failures_for.get(reason)
+        (known or self._auth_failures.labels(OTHER)).inc()
 
     def limited(self, limit: str) -> None:
         """Count what a limit kept out; the limit is a key of the configuration."""

@@ -87,7 +87,11 @@ class Traffic:
         tally = self.tally(call.direction, call.partner, call.module, call.method, call.http_status)
         tally.count(call.total_seconds, call.upstream_seconds)
         if call.status_code is not None:
-            self.statuses[call.direction, call.partner, str(call.status_code)] += 1
+            self.answered_by_us(call.direction, call.partner, call.status_code)
+
+    def answered_by_us(self, direction: str, partner: str, status_code: int) -> None:
+        """An answer was an OCPI envelope of the gateway's own."""
+        self.statuses[direction, partner, str(status_code)] += 1
 
     def tally(self, direction: str, partner: str, module: str, method: str, http_status: int) -> Tally:
         """What counts such requests."""

@@ -8,14 +8,17 @@ The backend's engineer reads our answers, so they say what to do (contract.md, P
 """
 
 import hmac
-from typing import Final, Protocol
+import math
+from collections.abc import Coroutine
+from functools import lru_cache
+from typing import Any, Final, Protocol
 
 from gateway.config import Config
 from gateway.net.address import AddressPolicy
 from gateway.net.http1 import AnswerHead
 from gateway.net.pool import Pool
 from gateway.net.request import Request
-from gateway.observe.call import Call
+from gateway.observe.call import Call, Direction
 from gateway.ocpi.authorization import candidates, header_value
 from gateway.ocpi.envelope import Answer, StatusCode
 from gateway.ocpi.errors import Fault
@@ -38,6 +41,7 @@ from gateway.proxy.heads import Secrets
 from gateway.proxy.offer import Offer
 from gateway.proxy.routing import End
 from gateway.proxy.sides import Bounds, MakeHead, OtherSide, Pace
+from gateway.proxy.way import MOST_WAYS, Path, Seats, Way, Ways, way_key
 from gateway.store.directory import Directory
 from gateway.store.engine import Store
 from gateway.store.vault import Vault
@@ -52,7 +56,7 @@ class Standing(Protocol):
     async def accepted(self, partner: Partner) -> None:
         """A call with the present token was accepted."""
 
-    async def refused(self, partner: Partner, *, former_too: bool = False) -> None:
+    def refused(self, partner: Partner, *, former_too: bool = False) -> Coroutine[Any, Any, None]:
         """A call with the present token was refused, and with the former one too."""
 
 
@@ -85,6 +89,9 @@ class Egress:
         pool: of connections to partners.
         policy: which of their addresses may be called.
         standing: told of each call that says something about a partner's token.
+
+    Attributes:
+        ways: on which requests went up to now.
     """
 
     def __init__(
@@ -112,6 +119,8 @@ class Egress:
         pace = Pace(timeouts.body_seconds, limits.least_bytes_per_second)
         patience = timeouts.partner_answer_seconds
         self._exchange = Exchange(pool, _PARTNER, Bounds(limits.body_bytes, pace, patience), breakers, policy)
+        self.ways: Ways = {}
+        self._seats = Seats(math.inf)
         self._kept = Bounds(limits.rewritten_body_bytes, pace, patience)
         self._response_urls = ResponseUrls(store, clock=clock, lifetime=config.callbacks.lifetime, bounds=self._kept)
 
@@ -142,21 +151,71 @@ class Egress:
         """Forward to an endpoint of a partner."""
         module, role = path.module, path.role
         partner, endpoint = addressee.partner, addressee.endpoint
-        hosts = self._offer.hosts(partner)
         seal = Seal(self._vault, f"egress/{partner.id}/{module}/{role}")
-        headers = self._head(request, call, partner, module, role, addressed=addressee.party)
-        url, query, body = _exact(endpoint, path.rest, seal, hosts), path.query, None
+        headers = self._head(request, partner, module, role, addressed=addressee.party)
+        exact, query, body = _exact(endpoint, path.rest, seal, self._offer.hosts(partner)), path.query, None
         request.send_continue()
         if has_response_url(module, role, request.method):
             query, body = await self._response_urls.replace(
                 request, module, query, lambda given: self._stand_in(partner, module, given), asker=Fault.BACKEND
             )
-        url = with_query(url, query)
-        base = f"{self._private_url}/partners/{partner.name}/{role.path_segment}/{module}"
-        links = PartnerLinks(
-            requested=url, endpoint=endpoint.url, hosts=hosts, base=base, seal=seal, secrets=_secrets(partner)
-        )
+        elif _is_settled(partner) and not path.rest.startswith("/~"):
+            self._keep_way(request, path, partner, endpoint, headers)
+        url = with_query(exact, query)
+        links = self._links(partner, endpoint, path, url)
         return await self._send(request, call, partner, url=url, headers=headers, links=links, body=body)
+
+    def _links(self, partner: Partner, endpoint: Endpoint, path: Path, url: str) -> PartnerLinks:
+        module, role = path.module, path.role
+        return PartnerLinks(
+            requested=url,
+            endpoint=endpoint.url,
+            hosts=self._offer.hosts(partner),
+            base=f"{self._private_url}/partners/{partner.name}/{role.path_segment}/{module}",
+            seal=Seal(self._vault, f"egress/{partner.id}/{module}/{role}"),
+            secrets=_secrets(partner),
+        )
+
+    def _keep_way(
+        self,
+        request: Request,
+        path: PartnerPath | FunctionalPath,
+        partner: Partner,
+        endpoint: Endpoint,
+        headers: str,
+    ) -> None:
+        """Remember how requests like this one go."""
+        key, record = way_key(request.head, about(path)), self._directory.by_id.get(partner.id)
+        known = self.ways.get(key)
+        if record is None or record.partner is not partner or (known is not None and known.partner is partner):
+            return
+        secrets = _secrets(partner)
+
+        def answering(call: Call, asked: Path) -> MakeHead:
+            links = self._links(partner, endpoint, asked, _below(endpoint.url, asked.rest) + asked.query)
+            return lambda answer: head_of(answer, call, side=_PARTNER, links=links, secrets=secrets)
+
+        def after(http_status: int) -> Coroutine[Any, Any, None] | None:
+            return self._standing.refused(partner) if http_status == _UNAUTHORIZED else None
+
+        way = Way(
+            Direction.EGRESS,
+            partner,
+            partner.version or "",
+            exchange=self._exchange,
+            place=self._exchange.located(endpoint.url, partner.name),
+            headers=f"{headers}Authorization: {self._authorization(partner, partner.outbound_token or '')}\r\n",
+            secrets=secrets,
+            is_plain=True,
+            answering=answering,
+            after=after,
+        )
+        way.admit(record, among=self._directory.by_id, name=partner.id)
+        way.seats = self._seats
+        if len(self.ways) >= MOST_WAYS:
+            self.ways.clear()
+        self.ways[key] = way
+        request.remember()
 
     async def _call_back(self, request: Request, call: Call, path: CallbackPath) -> None:
         """Forward a result to the `response_url` that a partner gave."""
@@ -170,7 +229,7 @@ class Egress:
         if host_of(callback.url) not in self._offer.hosts(partner):
             message = f"this response_url leads to a host that {partner.name} no longer has"
             raise refusals.unknown_path(message, fault=Fault.PARTNER)
-        headers = self._head(request, call, partner, "commands", InterfaceRole.SENDER)
+        headers = self._head(request, partner, "commands", InterfaceRole.SENDER)
         request.send_continue()
         url = with_query(callback.url, path.query)
         return await self._send(request, call, partner, url=url, headers=headers, links=None, body=None)
@@ -193,6 +252,7 @@ class Egress:
         repeatable = former is not None and (body is not None or not request.has_body)
         if body is not None:
             headers = heads.without(headers, heads.OF_THE_BODY) if replaced else headers
+        headers += f"X-Request-ID: {call.request_id}\r\nX-Correlation-ID: {call.correlation_id}\r\n"
 
         def head(answer: AnswerHead) -> str:
             return head_of(answer, call, side=_PARTNER, links=links, secrets=_secrets(partner))
@@ -246,14 +306,13 @@ class Egress:
     def _head(
         self,
         request: Request,
-        call: Call,
         partner: Partner,
         module: str,
         role: InterfaceRole,
         *,
         addressed: Party | None = None,
     ) -> str:
-        """The outgoing headers: what may travel on, then who speaks to whom; the token is added when it is sent."""
+        """The outgoing headers: what may travel on, and who speaks to whom; ids and token are added when it is sent."""
         our_side = routing.other_side(role)
         sender = stated(request, End.FROM, self._offer.parties, module, our_side)
         receiver = stated(request, End.TO, partner.roles, module, role)
@@ -263,7 +322,7 @@ class Egress:
         if receiver is not None and receiver not in partner.parties:
             theirs = ", ".join(map(str, partner.parties))
             raise refusals.unknown_receiver(f"{receiver} is not a party of {partner.name}, which has: {theirs}")
-        lines = [f"X-Request-ID: {call.request_id}", f"X-Correlation-ID: {call.correlation_id}"]
+        lines: list[str] = []
         if routing.is_routed(module):
             sender = sender or routing.likeliest(self._offer.parties, module, our_side)
             receiver = receiver or addressed or routing.likeliest(partner.roles, module, role)
@@ -294,12 +353,36 @@ def _secrets(partner: Partner) -> Secrets:
     return heads.echoes(*filter(None, (partner.outbound_token, partner.previous_outbound_token)))
 
 
+def _below(endpoint: str, rest: str) -> str:
+    """The URL of what lies below an endpoint, whose query stays."""
+    url, mark, query = endpoint.partition("?")
+    return (url.rstrip("/") + rest if rest else url) + mark + query
+
+
+def _is_settled(partner: Partner) -> bool:
+    """Whether no good answer of a partner says anything new about the token that it is called with."""
+    return partner.outbound_proved and not partner.outbound_refusals and not partner.previous_outbound_token
+
+
+def about(path: PartnerPath | FunctionalPath) -> tuple[str, ...]:
+    """What of a target has a say in the way of its request."""
+    if isinstance(path, PartnerPath):
+        return "partners", path.partner, path.role, path.module
+    return path[:3]
+
+
+@lru_cache(maxsize=1024)
+def read_target(target: str) -> tuple[PartnerPath | FunctionalPath | None, tuple[str, ...]]:
+    """What a target names, and what of that has a say in the way of its request."""
+    path = read_private_path(target) if is_canonical(target) else None
+    return (None, ()) if path is None or isinstance(path, CallbackPath) else (path, about(path))
+
+
 def _exact(endpoint: Endpoint, rest: str, seal: Seal, hosts: frozenset[str]) -> str:
     """The URL of the partner that `rest` below its endpoint, or a sealed link, stands for."""
     sealed = sealed_in(rest)
     if sealed is None:
-        url, mark, query = endpoint.url.partition("?")
-        return (url.rstrip("/") + rest if rest else url) + mark + query
+        return _below(endpoint.url, rest)
     opened = seal.open(sealed)
     if opened is None or host_of(opened) not in hosts:
         message = "this link is not one that the gateway gave you, or leads to a host that the partner no longer has"

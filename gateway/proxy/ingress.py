@@ -31,7 +31,7 @@ from gateway.proxy.heads import Secrets
 from gateway.proxy.offer import Offer
 from gateway.proxy.routing import End
 from gateway.proxy.sides import Bounds, MakeHead, OtherSide, Pace
-from gateway.proxy.way import Path, Way
+from gateway.proxy.way import MOST_WAYS, Path, Way, Ways, way_key
 from gateway.store.engine import Store
 from gateway.store.vault import Vault
 
@@ -64,6 +64,9 @@ class Ingress:
     Args:
         pool: of connections to the backend.
         policy: which URLs of partners may be called.
+
+    Attributes:
+        ways: on which requests went up to now.
     """
 
     def __init__(
@@ -87,6 +90,7 @@ class Ingress:
         patience = timeouts.backend_answer_seconds
         self._exchange = Exchange(pool, _BACKEND, Bounds(limits.body_bytes, pace, patience), breakers)
         self._backend = self._exchange.located(self._offer.origin)
+        self.ways: Ways = {}
         self._response_urls = ResponseUrls(
             store,
             clock=clock,
@@ -201,12 +205,14 @@ class Ingress:
 
     def _way(self, request: Request, partner: Partner, target: FunctionalPath) -> Way:
         """How the request goes on: most go as one did before."""
-        form, key = request.head.form, key_of(target)
-        way: Way | None = form.facts.get(key)
+        key = way_key(request.head, key_of(target))
+        way = self.ways.get(key)
         if way is None or way.partner is not partner:
             way = self._found(request, partner, target)
             if not target.rest.startswith("/~"):
-                form.keep(key, way)
+                if len(self.ways) >= MOST_WAYS:
+                    self.ways.clear()
+                self.ways[key] = way
                 request.remember()
         return way
 

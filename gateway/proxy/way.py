@@ -3,6 +3,7 @@
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final, Protocol
 
+from gateway.net.http1 import Form, RequestHead
 from gateway.observe.access import Kind
 from gateway.observe.call import Call, Direction
 from gateway.ocpi.partner import Partner
@@ -11,6 +12,8 @@ from gateway.proxy.exchange import Exchange, Place
 from gateway.proxy.heads import Secrets
 from gateway.proxy.sides import MakeHead
 
+#: How many ways are remembered in each direction; they take some megabytes then.
+MOST_WAYS: Final = 8192
 #: How many places that requests of one way come from are remembered.
 _MOST_SOURCES: Final = 64
 
@@ -137,3 +140,12 @@ class Way:
         if len(self.kinds) >= _MOST_SOURCES:
             self.kinds.clear()
         self.kinds[source] = kind
+
+
+#: Ways by what requests have in common: the form of their heads, who sends them, and what they are about.
+Ways = dict[tuple[Form, str | None, tuple[str, ...]], Way]
+
+
+def way_key(head: RequestHead, about: tuple[str, ...]) -> tuple[Form, str | None, tuple[str, ...]]:
+    """By what the way of a request is found."""
+    return head.form, head.authorization, about

@@ -43,6 +43,7 @@ class Directory:
             what it says of their tokens may be out of date.
 
     Attributes:
+        by_id: each partner's record.
         holders: who each live inbound token was made for, by its digest.
     """
 
@@ -52,7 +53,7 @@ class Directory:
         self._store = store
         self._vault = vault
         self._revision = NOTHING_READ
-        self._records: dict[int, PartnerRecord] = {}
+        self.by_id: dict[int, PartnerRecord] = {}
         self.holders: dict[bytes, Holder] = {}
         self._names: dict[str, int] = {}
         self._owners: dict[Party, int] = {}
@@ -71,7 +72,7 @@ class Directory:
 
     def with_id(self, partner_id: int) -> Partner | None:
         """The partner of that id."""
-        record = self._records.get(partner_id)
+        record = self.by_id.get(partner_id)
         return None if record is None else record.partner
 
     def named(self, name: str) -> Partner | None:
@@ -86,7 +87,7 @@ class Directory:
 
     def records(self) -> Iterable[PartnerRecord]:
         """Every partner."""
-        return self._records.values()
+        return self.by_id.values()
 
     async def refresh(self) -> None:
         """Read what changed in the store.
@@ -112,8 +113,8 @@ class Directory:
 
     def _start_over(self, newest: int) -> None:
         """The store is older than what was read from it: somebody put a back-up in its place."""
-        changed_since = [each.partner.name for each in self._records.values() if each.partner.revision > newest]
-        for known in (self._records, self.holders, self._names, self._owners):
+        changed_since = [each.partner.name for each in self.by_id.values() if each.partner.revision > newest]
+        for known in (self.by_id, self.holders, self._names, self._owners):
             known.clear()
         self._on_restored(sorted(changed_since))
 
@@ -124,14 +125,14 @@ class Directory:
 
     def _replace(self, record: PartnerRecord) -> None:
         partner = record.partner
-        former = self._records.get(partner.id)
+        former = self.by_id.get(partner.id)
         if former is not None:
             for token in former.inbound_tokens:
                 self.holders.pop(token.digest, None)
             for party in former.partner.parties:
                 if self._owners.get(party) == partner.id:
                     del self._owners[party]
-        self._records[partner.id] = record
+        self.by_id[partner.id] = record
         self._names[partner.name.lower()] = partner.id
         self._owners |= dict.fromkeys(partner.parties, partner.id)
         self.holders.update(
