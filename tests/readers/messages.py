@@ -12,7 +12,7 @@ from tests.readers import parts
 def message(seed, number):
     """The bytes of one connection: a request or more, at times with a few bytes changed, or cut off."""
     chance = random.Random(f"{seed} {number}")
-    writer = _Writer(chance, chance.choice([0, 0.02, 0.05, 0.1]))
+    writer = _Writer(chance, oddness=chance.choice([0, 0, 0.02, 0.06]), framing_oddness=chance.choice([0, 0.1, 0.3]))
     raw = b"".join(writer.request() for _ in range(chance.choice([1, 1, 1, 2, 3])))
     if chance.random() < 0.15:
         raw = _changed(raw, chance)
@@ -41,11 +41,13 @@ class _Writer:
 
     Args:
         oddness: how likely each part is an odd one.
+        framing_oddness: the same for the parts that say where the body ends.
     """
 
-    def __init__(self, chance, oddness):
+    def __init__(self, chance, *, oddness, framing_oddness):
         self._chance = chance
         self._oddness = oddness
+        self._framing_oddness = framing_oddness
 
     def request(self):
         """A request with its body."""
@@ -67,6 +69,9 @@ class _Writer:
         """One of the good, or seldom one of the odd."""
         return self._chance.choice(odd if self._happens(self._oddness) else good)
 
+    def _framing(self, good, odd):
+        return self._chance.choice(odd if self._happens(self._framing_oddness) else good)
+
     def _happens(self, share):
         return self._chance.random() < share
 
@@ -77,7 +82,6 @@ class _Writer:
         return b"\r\n" if self._happens(0.7) else self._one([b"\r\n"], parts.ODD_LINE_ENDS)
 
     def _header(self, name, value):
-        name = self._one([b"%b"], parts.ODD_NAMES).replace(b"%b", name)
         return name + b":" + self._one(parts.BLANKS, parts.ODD_BLANKS) + value + (b" " if self._happens(0.03) else b"")
 
     def _framed(self, method):
@@ -87,28 +91,33 @@ class _Writer:
         body = self._chance.choice(parts.BODIES)
         written = self._chunks(body) if self._happens(0.5) else body
         framing = [self._length(len(body)) if written is body else self._encoding()]
-        if self._happens(self._oddness):
+        if self._happens(self._framing_oddness / 2):
             framing.append(self._encoding() if self._happens(0.5) else self._length(len(written)))
         return framing, written
 
     def _length(self, length):
-        length = max(0, length + self._one([0], [-1, 1, 2, -5]))
-        value = self._one([b"%d"], parts.ODD_LENGTHS).replace(b"%d", b"%d" % length)
-        return self._header(self._chance.choice(parts.LENGTH), value)
+        length = max(0, length + self._framing([0], [-1, 1, 2, -5]))
+        value = self._framing([b"%d"], parts.ODD_LENGTHS).replace(b"%d", b"%d" % length)
+        return self._framing_header(self._chance.choice(parts.LENGTH), value)
 
     def _encoding(self):
-        return self._header(self._chance.choice(parts.ENCODING), self._one([b"chunked"], parts.ODD_ENCODINGS))
+        return self._framing_header(
+            self._chance.choice(parts.ENCODING), self._framing([b"chunked"], parts.ODD_ENCODINGS)
+        )
+
+    def _framing_header(self, name, value):
+        return self._header(self._framing([b"%b"], parts.ODD_NAMES).replace(b"%b", name), value)
 
     def _chunks(self, body):
         written = b""
         while body:
             size = self._chance.randint(1, len(body))
-            written += self._chunk_line(max(0, size + self._one([0], [-1, 1, 2]))) + body[:size] + self._line_end()
+            written += self._chunk_line(max(0, size + self._framing([0], [-1, 1, 2]))) + body[:size] + self._line_end()
             body = body[size:]
-        trailers = b"" if self._happens(0.8) else self._one(parts.TRAILERS, parts.ODD_TRAILERS)
+        trailers = b"" if self._happens(0.8) else self._framing(parts.TRAILERS, parts.ODD_TRAILERS)
         return written + self._chunk_line(0) + trailers + self._line_end()
 
     def _chunk_line(self, size):
-        pattern = self._one(parts.SIZES, parts.ODD_SIZES)
-        extension = b"" if self._happens(0.8) else self._one(parts.EXTENSIONS, parts.ODD_EXTENSIONS)
+        pattern = self._framing(parts.SIZES, parts.ODD_SIZES)
+        extension = b"" if self._happens(0.8) else self._framing(parts.EXTENSIONS, parts.ODD_EXTENSIONS)
         return (pattern % size if pattern else b"") + extension + self._line_end()
