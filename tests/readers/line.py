@@ -7,7 +7,8 @@ import asyncio
 import contextlib
 import socket
 
-_PATIENCE_SECONDS = 20
+#: For a machine that stands still now and then; nobody waits as long.
+PATIENCE_SECONDS = 60
 
 
 def source_of(number):
@@ -18,20 +19,20 @@ def source_of(number):
 async def converse(port, source, raw, *, ends=True):
     """Send bytes and nothing more, and say so unless told otherwise; gives all that is answered.
 
-    They are there as soon as the connection is: no deadline of a server runs before that.
+    The first of them are there as soon as the connection is: no deadline of a server runs before that.
     """
-    received = b""
+    loop, received = asyncio.get_running_loop(), b""
     with socket.socket() as line:
         line.bind((source, 0))
         line.connect(("127.0.0.1", port))
-        with contextlib.suppress(ConnectionError):
-            line.sendall(raw)
-        if ends:
-            with contextlib.suppress(OSError):  # answered and closed already
-                line.shutdown(socket.SHUT_WR)
         line.setblocking(False)
-        async with asyncio.timeout(_PATIENCE_SECONDS):
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            with contextlib.suppress(ConnectionError):  # answered and closed already
+                await loop.sock_sendall(line, raw)
+            if ends:
+                with contextlib.suppress(OSError):
+                    line.shutdown(socket.SHUT_WR)
             with contextlib.suppress(ConnectionError):
-                while piece := await asyncio.get_running_loop().sock_recv(line, 65536):
+                while piece := await loop.sock_recv(line, 65536):
                     received += piece
     return received

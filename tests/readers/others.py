@@ -15,10 +15,9 @@ import h11
 
 from tests.hostile import fronts
 from tests.proxy import wire
-from tests.readers.line import converse, source_of
+from tests.readers.line import PATIENCE_SECONDS, converse, source_of
 from tests.readers.reading import End, Read, Reading
 
-_PATIENCE_SECONDS = 20
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 _STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3})")
 _REQUEST_TIMEOUT = 408
@@ -30,9 +29,9 @@ _MORE = {
     "haproxy": f"""
   http-request set-header {_SOURCE} %[src]
   option http-buffer-request
-  timeout client 300ms
-  timeout http-request 300ms
-  timeout http-keep-alive 300ms
+  timeout client 600ms
+  timeout http-request 600ms
+  timeout http-keep-alive 600ms
 """,
 }
 NAMES = ("h11", "node", "nginx", "haproxy")
@@ -98,7 +97,7 @@ async def _node():
         source = source_of(number)
         ended[source] = asyncio.get_running_loop().create_future()
         await converse(port, source, raw)
-        async with asyncio.timeout(_PATIENCE_SECONDS):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             said = await ended[source]
         requests = [Read(method, target, body.encode("latin-1")) for method, target, body in said["requests"]]
         if said["error"] not in {"", "HPE_INVALID_EOF_STATE"}:
@@ -132,7 +131,7 @@ class _Backend:
 
     async def ended(self):
         """Wait for the end of all connections."""
-        await asyncio.gather(*self._serving)
+        await asyncio.gather(*self._serving, return_exceptions=True)
 
 
 @contextlib.asynccontextmanager
@@ -146,10 +145,12 @@ async def _front(name, folder):
         received = await converse(port, source, raw, ends=name != "haproxy")
         return Reading(backend.requests.pop(source, []), _end_of(received))
 
-    with fronts.front(name, folder, behind, more=_MORE[name]) as port:
-        yield read
-    server.close()
-    await backend.ended()
+    try:
+        with fronts.front(name, folder, behind, more=_MORE[name]) as port:
+            yield read
+    finally:
+        server.close()
+        await backend.ended()
 
 
 def _end_of(received):

@@ -7,11 +7,10 @@ from datetime import UTC, datetime
 
 from gateway.net.request import Response
 from gateway.net.server import make_server
-from tests.readers.line import converse, source_of
+from tests.readers.line import PATIENCE_SECONDS, converse, source_of
 from tests.readers.reading import End, Read, Reading
 
 _NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-_PATIENCE_SECONDS = 20
 
 
 class _Body:
@@ -62,6 +61,8 @@ async def gateway():
             reading.end = End.CLOSED
         return reading
 
-    yield read
-    listening.close()
-    await server.drain(timeout_seconds=_PATIENCE_SECONDS)
+    try:
+        yield read
+    finally:
+        listening.close()
+        await server.drain(timeout_seconds=PATIENCE_SECONDS)
