@@ -25,7 +25,7 @@ LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashe
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test kill-loop every-write every-spelling search paths fuzz coverage mutants check
+.PHONY: help demo run test kill-loop every-write every-spelling search paths readers fuzz coverage mutants check
 .PHONY: bench bench-partners flood soak
 .PHONY: lint types contracts docs-fresh format docs lock image image-test clean
 
@@ -95,6 +95,9 @@ lock: ## resolve requirements/*.lock (needs uv; ARGS=--upgrade takes the newest 
 paths: $(READY) ## 100 000 random request targets: refused, or the same bytes at the backend (SEED= repeats them; minutes)
 	@echo "seed $(SEED)"
 	@OCPI_GATEWAY_PATHS=$(SEED) $(BIN)/python -m pytest -n $(WORKERS) tests/app/test_targets.py tests/ocpi/test_paths.py $(ARGS)
+
+readers: $(READY) ## what the gateway accepts of 10 000 random requests, h11, Node, nginx and HAProxy read alike (SEED=)
+	@$(BIN)/python -m tests.readers --seed $(SEED) $(ARGS)
 
 fuzz: $(VENV)/.fuzz ## fuzz the readers of what strangers send, a minute each (ARGS='path --seconds 600 --runs 0')
 	@$(BIN)/python -m fuzz $(ARGS)

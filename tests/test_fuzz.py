@@ -1,6 +1,7 @@
 """The fuzzing targets (`make fuzz`): every seed and past finding is checked, and each target can find something."""
 
 import importlib
+from types import SimpleNamespace
 
 import pytest
 
@@ -32,6 +33,7 @@ def test_there_are_seeds_for_every_target():
         ("credentials", "read_json_object", lambda *_, **__: {"token": "of another"}, "plain"),
         ("versions", "read_versions", lambda *_, **__: {"2.2.1": "javascript:alert(1)"}, "list"),
         ("links", "read_links", lambda *_, **__: [Link("a>, <b")], "next"),
+        ("http1", "read_request", lambda *_, **__: SimpleNamespace(method="GET", target="*", minor=1), "get"),
     ],
 )
 def test_a_target_finds_a_reader_that_is_broken(target, reader, broken, seed, monkeypatch):

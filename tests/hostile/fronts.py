@@ -31,6 +31,7 @@ http {{
       proxy_http_version 1.1;
       proxy_set_header Connection "";
       proxy_set_header Host $host;
+      {more}
     }}
   }}
 }}
@@ -45,6 +46,7 @@ defaults
 frontend partners
   bind 127.0.0.1:{port}
   default_backend gateway
+  {more}
 backend gateway
   http-reuse always
   server one 127.0.0.1:{gateway}
@@ -62,12 +64,16 @@ def program(name):
 
 
 @contextmanager
-def front(name, folder, gateway):
-    """A front before the gateway's port; gives its own."""
+def front(name, folder, gateway, *, more=""):
+    """A front before the gateway's port; gives its own.
+
+    Args:
+        more: lines of configuration for the place where it takes requests.
+    """
     (port,) = free_ports(1)
     configuration, command = FRONTS[name]
     file = folder / f"{name}.conf"
-    file.write_text(configuration.format(folder=folder, gateway=gateway, port=port))
+    file.write_text(configuration.format(folder=folder, gateway=gateway, port=port, more=more))
     words = [word.format(folder=folder, file=file) for word in command]
     with (folder / "output.log").open("wb") as output:
         process = subprocess.Popen([program(name), *words[1:]], stdout=output, stderr=output)

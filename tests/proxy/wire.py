@@ -69,7 +69,8 @@ async def read_body(reader, message):
         while size := int((await reader.readuntil(b"\r\n")).split(b";")[0], 16):
             message.body += await reader.readexactly(size)
             await reader.readexactly(2)
-        await reader.readuntil(b"\r\n")
+        while await reader.readuntil(b"\r\n") != b"\r\n":
+            pass  # a trailer
     elif length:
         message.body = await reader.readexactly(int(length[0]))
     elif message.first_line.startswith("HTTP/") and message.http_status not in {204, 304}:
