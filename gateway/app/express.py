@@ -19,6 +19,7 @@ from gateway.net.http1 import AnswerHead, RequestHead
 from gateway.net.outbound import Outbound
 from gateway.net.request import Request
 from gateway.observe.call import Call
+from gateway.ocpi.paths import FunctionalPath
 from gateway.proxy.answers import UsualHead
 from gateway.proxy.relay import Relay
 from gateway.proxy.way import Path, Seats, Way, Ways
@@ -68,7 +69,7 @@ class Express:
         path, about = self._read(head.target)
         way = self._ways.get((form, head.authorization, about))
         if way is None:
-            return self._turned_away(client, head, path, len(body)) if path is not None else None
+            return self._turned_away(client, head, path, len(body))
         if path is None or way.among.get(way.name) is not way.admitted:
             return None
         seats, exchange, rest = way.seats, way.exchange, path.rest
@@ -99,8 +100,12 @@ class Express:
         passage.sent = monotonic()
         return passage
 
-    def _turned_away(self, client: Connection, head: RequestHead, path: Path, bytes_in: int) -> "Answered | None":
+    def _turned_away(
+        self, client: Connection, head: RequestHead, path: Path | None, bytes_in: int
+    ) -> "Answered | None":
         if self._turnstile is None or not head.form.lives or client.server.closing:
+            return None
+        if not isinstance(path, FunctionalPath):
             return None
         return ANSWERED if self._turnstile.refuses(client, head, path, bytes_in) else None
 

@@ -15,8 +15,8 @@ from gateway.net.http1 import RequestHead, as_lines, status_line
 from gateway.observe.access import Kind
 from gateway.observe.call import Call, Direction
 from gateway.ocpi.errors import Fault
+from gateway.ocpi.paths import FunctionalPath
 from gateway.ocpi.timestamps import Clock
-from gateway.proxy.way import Path
 from gateway.store.gatekeeper import Gatekeeper, Refusal
 
 _START: Final = (
@@ -38,7 +38,7 @@ class Turnstile:
         self._clock = clock
         self._body, self._good_until = b"", 0.0
 
-    def refuses(self, client: Connection, head: RequestHead, path: Path, bytes_in: int) -> bool:
+    def refuses(self, client: Connection, head: RequestHead, path: FunctionalPath, bytes_in: int) -> bool:
         """Answer a request whose token is certainly no good; False where nothing was done."""
         started, headers = monotonic(), head.form.headers
         refusal = self._gatekeeper.refusal_at_once(head.authorization or head.headers.get("authorization"))
@@ -73,11 +73,11 @@ class Turnstile:
             lasted,
             None,
             0,
-            len(body),
+            0,
             str(bytes_in) if "content-length" in headers else None,
         ):
             call = _call(head, path, source, request_id, correlation_id, refusal)
-            call.total_seconds, call.bytes_out = lasted, len(body)
+            call.total_seconds = lasted
             self._calls.log(call)
         return True
 
@@ -89,9 +89,12 @@ class Turnstile:
         return self._body
 
 
-def _call(head: RequestHead, path: Path, source: str, request_id: str, correlation_id: str, refusal: Refusal) -> Call:
+def _call(
+    head: RequestHead, path: FunctionalPath, source: str, request_id: str, correlation_id: str, refusal: Refusal
+) -> Call:
     call = Call(Direction.INGRESS, head.method, head.target.partition("?")[0], request_id, correlation_id, 0.0)
-    call.source, call.module, call.interface_role = source, path.module, path.role
+    call.source = source
+    call.version, call.interface_role, call.module, _, _ = path
     call.http_status, call.status_code = UNAUTHORIZED.http_status, int(UNAUTHORIZED.status_code)
     call.fault, call.reason, call.headers = Fault.PARTNER, str(refusal), head.headers
     return call

@@ -296,13 +296,13 @@ class Connection(asyncio.Protocol):
         A socket closed with bytes unread resets the connection, and the reset destroys the answer on its way (RFC 9112,
         section 9.6).
         """
+        self._buffer = b""  # nobody gets an answer behind the last one, and so nothing must be done for it
         if self.transport is None:
             return
         if not unread:
             self.transport.close()
             return
         self._lingering = True
-        self._buffer = b""
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self.resume_reading()

@@ -241,7 +241,7 @@ def read_answer(raw: bytes, bounds: Bounds, *, method: str = "GET") -> AnswerHea
     minor, http_status = match[1], int(match[2])
     lines, headers = _read_fields(block)
     lives = minor == "1"
-    if "connection" in headers:
+    if "connection" in headers and (lives or "transfer-encoding" not in headers):  # RFC 9112, section 6.1
         words = {word.strip() for word in headers["connection"].lower().split(",")}
         lives = "close" not in words and (lives or "keep-alive" in words)
     length = _answer_length(headers, http_status, method)
@@ -345,7 +345,8 @@ class Chunks:
                 self._data_end = False
             end = data.find(b"\n", at)
             if end < 0:
-                if len(data) - at > _CHUNK_LINE:
+                longest = _CHUNK_LINE if self._trailers is None else max(_CHUNK_LINE, self._bounds.field)
+                if len(data) - at > longest:
                     raise MalformedError("a line of the chunked body is too long")
                 break
             self._line(data[at : end + 1])
@@ -409,8 +410,10 @@ def _joined(lines: list[str]) -> dict[str, str]:
         lowered = name.lower()
         if lowered not in headers:
             headers[lowered] = value
-        elif lowered in _ONCE or lowered.startswith("ocpi-"):
+        elif lowered in _ONCE:
             raise MalformedError(f"the header {lowered} was sent twice")
+        elif lowered.startswith("ocpi-"):
+            raise MalformedError("an OCPI header was sent twice")
         else:
             headers[lowered] = f"{headers[lowered]}, {value}"
     return headers
@@ -453,6 +456,8 @@ def _answer_length(headers: Mapping[str, str], http_status: int, method: str) ->
     size = None if length is None else read_length(length)
     if http_status in _NO_BODY or http_status in _INTERIM or method == "HEAD":
         return 0
-    if encoding is not None:
-        return CHUNKED if encoding.lower() == "chunked" else UNTIL_CLOSE
+    if encoding is not None and encoding.lower() != "identity":
+        if encoding.lower() != "chunked":
+            raise MalformedError("the only transfer encoding accepted is chunked")
+        return CHUNKED
     return UNTIL_CLOSE if size is None else size

@@ -62,7 +62,7 @@ def test_the_length_of_a_request_follows_from_its_framing(lines, length):
     [
         (GOOD + b"X_Y: 1\r\n", "underscore"),
         (GOOD + b"Host: other\r\n", "the header host was sent twice"),
-        (GOOD + b"OCPI-to-party-id: A\r\nocpi-to-party-id: A\r\n", "ocpi-to-party-id was sent twice"),
+        (GOOD + b"OCPI-to-party-id: A\r\nocpi-to-party-id: A\r\n", "an OCPI header was sent twice"),
         (GOOD + b"X: a\r\n b\r\n", "not valid HTTP"),
         (GOOD + b"X: a\x01\r\n", "not valid HTTP"),
         (GOOD + b"X : a\r\n", "not valid HTTP"),
@@ -120,6 +120,7 @@ def test_message_ids_are_found_in_what_is_no_request():
         (200, b"Transfer-Encoding: Chunked\r\n", CHUNKED, True),
         (200, b"", UNTIL_CLOSE, False),
         (200, b"Transfer-Encoding: identity\r\n", UNTIL_CLOSE, False),
+        (200, b"", UNTIL_CLOSE, False),
         (204, b"Content-Length: 5\r\n", 0, True),
         (304, b"", 0, True),
         (103, b"Link: </x>\r\n", 0, True),

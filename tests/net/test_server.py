@@ -492,3 +492,25 @@ async def test_a_head_is_found_wherever_it_was_cut(serving, cut):
         writer.write(whole[cut:])
         assert (await reader.readuntil(b"hello")).startswith(b"HTTP/1.1 200 ")
         writer.close()
+
+
+@pytest.mark.threat("T1", "T11")
+@pytest.mark.parametrize(
+    "first",
+    [
+        b"PUT /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"GET /a HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\n\r\n",
+        b"GET /closes HTTP/1.1\r\nHost: a\r\n\r\n",
+    ],
+)
+async def test_what_came_behind_a_request_that_ends_the_connection_is_never_handled(serving, first):
+    handled = []
+
+    def handle(request):
+        handled.append(request.target)
+        request.respond(Response(body=b"done", closes=request.target == "/closes"))
+
+    async with serving(handle) as server:
+        answer = await server.exchange(first + b"GET /second HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert len(handled) == 1
