@@ -16,6 +16,7 @@ from structlog.typing import FilteringBoundLogger as Logger
 
 from gateway import __version__
 from gateway.admin.status import Condition, Readiness
+from gateway.app import allocator
 from gateway.app.certificate import Certificate
 from gateway.app.files import connections_within, raise_limit
 from gateway.app.foundation import Foundation, open_foundation
@@ -45,6 +46,7 @@ def run(config: Config, drive: Callable[[Coroutine[Any, Any, int]], int]) -> int
     Raises:
         GatewayError: it can't start, and why; what a worker can't do it tells itself.
     """
+    allocator.tune()
     log = _begin(config)
     if config.workers == 1:
         return drive(serve(config, log))

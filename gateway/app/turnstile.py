@@ -34,7 +34,7 @@ class Turnstile:
         self._limits = limits
         self._surface = surface
         self._calls = surface.calls
-        self._metrics = surface.metrics
+        self._auth_failed = surface.metrics.traffic.auth_failed
         self._clock = clock
         self._body, self._good_until = b"", 0.0
 
@@ -49,7 +49,7 @@ class Turnstile:
             return False
         self._limits.refused_token(source)
         self._calls.in_flight[Direction.INGRESS] += 1
-        self._metrics.auth_failed(refusal)
+        self._auth_failed(refusal)
         request_id, correlation_id = head.request_id or str(uuid4()), head.correlation_id or str(uuid4())
         body = self._body if started < self._good_until else self._new_body(started)
         raw = (

@@ -192,8 +192,6 @@ class Request:
     def attach(self, sink: Sink) -> None:
         """Let a sink have the body from here on, and know of the client."""
         self._sink = sink
-        if not self.head.length:
-            return
         kept = self.take_kept()
         if kept:
             sink.body_data(kept)

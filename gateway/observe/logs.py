@@ -15,7 +15,6 @@ from typing import Any, Final, TextIO
 import structlog
 from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
-from gateway.observe.call import Call
 from gateway.observe.events import Event
 from gateway.observe.lines import Output, RequestLines
 from gateway.observe.redaction import redact, redact_text

@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 
 from gateway import __version__
 from gateway.observe.board import Summed
-from gateway.observe.traffic import OTHER, Traffic
+from gateway.observe.traffic import Traffic
 from gateway.ocpi.timestamps import Clock
 from gateway.ocpi.vocabulary import STANDARD_MODULES, PartnerState
 
@@ -106,6 +106,7 @@ _OF_TRAFFIC: Final = frozenset(
         "ocpi_gateway_upstream_duration_seconds",
         "ocpi_gateway_ocpi_status_total",
         "ocpi_gateway_requests_in_flight",
+        "ocpi_gateway_auth_failures_total",
     }
 )
 
@@ -139,23 +140,19 @@ class Metrics:
             if row.name not in _OF_PARTNERS | _OF_TRAFFIC
         }
         self.registry.register(_OfPartners(self))
-        self.traffic = Traffic(STANDARD_MODULES | {"versions"} | frozenset(modules))
+        self.traffic = Traffic(STANDARD_MODULES | {"versions"} | frozenset(modules), auth_reasons)
         self.registry.register(_OfTraffic(self.traffic))
-        self._auth_failures: Counter = made["auth_failures_total"]
         self._limited: Counter = made["limited_total"]
         self._handshakes: Counter = made["handshakes_total"]
         self._rotation_failures: Counter = made["rotation_failures_total"]
         made["build_info"].labels(__version__, platform.python_version()).set(1)
         self._clock = clock
-        self._auth_reasons = frozenset(auth_reasons)
         self._partner_states: Mapping[str, PartnerState] = {}
         self._token_births: Mapping[tuple[str, str], datetime] = {}
-        self._auth_failures_for = {reason: self._auth_failures.labels(reason) for reason in self._auth_reasons}
 
     def auth_failed(self, reason: str) -> None:
         """Count a refused token."""
-        known = self._auth_failures_for.get(reason)
-        (known or self._auth_failures.labels(OTHER)).inc()
+        self.traffic.auth_failed(reason)
 
     def limited(self, limit: str) -> None:
         """Count what a limit kept out; the limit is a key of the configuration."""
@@ -216,6 +213,7 @@ class _OfTraffic(Collector):
         counters = {
             "ocpi_gateway_requests_total": {labels: tally.number for labels, tally in traffic.tallies.items()},
             "ocpi_gateway_ocpi_status_total": traffic.statuses,
+            "ocpi_gateway_auth_failures_total": traffic.auth_failures,
         }
         histograms = {
             "ocpi_gateway_request_duration_seconds": traffic.durations,

@@ -5,6 +5,7 @@
 
 from bisect import bisect_left
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Final
 
 from gateway.observe.call import Call
@@ -70,16 +71,22 @@ class Traffic:
     """Counts, by the labels that they are shown with.
 
     Args:
-        modules: each other one is counted as `other`, so that no stranger can make up labels.
+        modules, auth_reasons: each other one is counted as `other`, so that no stranger can make up labels.
     """
 
-    def __init__(self, modules: frozenset[str]) -> None:
+    def __init__(self, modules: frozenset[str], auth_reasons: Iterable[str] = ()) -> None:
         self.in_flight: defaultdict[str, int] = defaultdict(int)
         self.statuses: defaultdict[tuple[str, ...], int] = defaultdict(int)
+        self.auth_failures: dict[tuple[str, ...], int] = dict.fromkeys(((reason,) for reason in auth_reasons), 0)
         self.durations: defaultdict[tuple[str, ...], Series] = defaultdict(Series)
         self.upstream: defaultdict[tuple[str, ...], Series] = defaultdict(Series)
         self.tallies: dict[tuple[str, ...], Tally] = {}
         self._modules = modules | {""}
+
+    def auth_failed(self, reason: str) -> None:
+        """A token was refused."""
+        key = (reason,) if (reason,) in self.auth_failures else (OTHER,)
+        self.auth_failures[key] = self.auth_failures.get(key, 0) + 1
 
     def finished(self, call: Call) -> None:
         """It was answered, or given up; what was in flight until now."""

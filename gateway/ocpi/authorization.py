@@ -5,6 +5,7 @@ by its looks. Each reading is a candidate, to be looked up by digest (interop.md
 """
 
 import base64
+import binascii
 import re
 from collections.abc import Iterator
 from typing import Final
@@ -12,6 +13,7 @@ from typing import Final
 from gateway.ocpi.tokens import is_well_formed
 from gateway.ocpi.vocabulary import TokenForm
 
+_STANDARD: Final = str.maketrans("-_", "+/")
 _HEADER: Final = re.compile(r"(?i:token) +(\S{1,200})[ \t]*")
 _PRIVATE_HEADER: Final = re.compile(r"(?i:token|bearer) +(\S{1,200})[ \t]*")
 
@@ -43,9 +45,9 @@ def header_value(credentials_token: str, form: TokenForm) -> str:
 
 def _decode(literal: str) -> str | None:
     """Padded, unpadded or URL-safe Base64; one trailing line feed is dropped: the specification's samples carry it."""
-    standard = literal.rstrip("=").translate(str.maketrans("-_", "+/"))
+    standard = literal.rstrip("=").translate(_STANDARD)
     try:
-        decoded = base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True).decode("ascii")
+        decoded = binascii.a2b_base64(standard + "=" * (-len(standard) % 4), strict_mode=True).decode("ascii")
     except ValueError:  # not Base64, or not ASCII before or after
         return None
     return decoded.removesuffix("\n").removesuffix("\r")

@@ -145,11 +145,12 @@ def head_of(
     """
     form = answer.form
     kept = heads.returned(form, secrets=secrets)
-    if links is None and not answer.is_bodiless:
+    is_led = "link" in form.headers or "location" in form.headers
+    if not is_led and not answer.is_bodiless:
         start = f"{status_line(answer.http_status)}{kept}X-Request-ID: "
         form.keep(secrets, UsualHead(start, is_dated="date" in form.headers))
     headers = f"{kept}X-Request-ID: {call.request_id}\r\nX-Correlation-ID: {call.correlation_id}\r\n"
-    return headers if links is None else headers + heads.as_text(_led(answer, call, side, links, secrets))
+    return headers if links is None or not is_led else headers + heads.as_text(_led(answer, call, side, links, secrets))
 
 
 def _led(answer: AnswerHead, call: Call, side: OtherSide, links: Links, secrets: Secrets | None) -> Iterator[str]:

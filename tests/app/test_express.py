@@ -8,6 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.app import express
+from tests.e2e.rig import EGRESS_TOKEN
 from tests.platform import token_header
 from tests.proxy import wire
 
@@ -339,3 +340,60 @@ class TestTurnedAway:
             assert (await client.ask()).http_status == 401
             client._authorization = good
             assert (await client.ask()).http_status == 200
+
+
+class TestEgress:
+    """The backend asks a partner; its platform's answers are those of `tests.platform`."""
+
+    @pytest.fixture
+    async def legacy(self, gateway, registered):
+        registered.answers["/tokens/1"] = (200, {"data": [], "status_code": 1000}, {"X-Limit": "5"})
+        async with wire.connected(gateway.config.listen.private.port) as (reader, writer):
+            one = Client(reader, writer, "")
+            one._authorization = f"Authorization: Token {EGRESS_TOKEN}"
+            yield one
+
+    async def test_the_second_time_is_like_the_first(self, gateway, registered, legacy, passages):
+        seen = []
+        for _ in range(5):
+            answer = await legacy.ask("GET", "/partners/partner/sender/tokens/1")
+            drop_timestamps(answer)
+            seen.append((answer, registered.requests[-1], told(gateway)))
+        assert all(each == seen[0] for each in seen)
+        assert seen[0][0].http_status == 200
+        assert passages.count("took") >= 2
+
+    @pytest.mark.parametrize("target", ["/ocpi/2.2.1/sender/tokens/1", "/partners/DE-ABC/sender/tokens/1?x=1"])
+    async def test_so_it_is_by_party(self, registered, legacy, passages, target):
+        party = ("OCPI-to-country-code: DE", "OCPI-to-party-id: ABC")
+        answers = [await legacy.ask("GET", target, *party) for _ in range(4)]
+        assert {answer.http_status for answer in answers} == {200}
+        assert "took" in passages
+        assert {path for _, path, _ in registered.requests[-4:]} == {"/tokens/1"}
+
+    async def test_a_link_leads_back_through_us_each_time(self, gateway, registered, legacy):
+        registered.answers["/tokens/1"] = (200, {"data": []}, {"Link": f'<{registered.url}/tokens?page=2>; rel="next"'})
+        answers = [await legacy.ask("GET", "/partners/partner/sender/tokens/1") for _ in range(4)]
+        links = {answer.one("Link") for answer in answers}
+        assert links == {f'<{gateway.private_url}/partners/partner/sender/tokens?page=2>; rel="next"'}
+
+    async def test_a_partner_that_refuses_its_token_three_times_is_half_open(
+        self, gateway, registered, legacy, passages
+    ):
+        for _ in range(4):
+            await legacy.ask("GET", "/partners/partner/sender/tokens/1")
+        registered.refused.add(token_header(registered.token_b))
+        del registered.answers["/tokens/1"]
+        statuses = [(await legacy.ask("GET", "/partners/partner/sender/tokens/1")).http_status for _ in range(3)]
+        assert statuses == [401, 401, 401]
+        assert passages.count("took") >= 3
+        async with asyncio.timeout(5):
+            while (await gateway.verbs.partner("partner")).partner.state != "HALF_OPEN":
+                await asyncio.sleep(0.01)
+
+    async def test_a_backend_without_its_token_is_refused_each_time(self, registered, legacy):
+        asked = len(registered.requests)
+        legacy._authorization = "Authorization: Token wrong-token-of-a-stranger"
+        for _ in range(3):
+            assert (await legacy.ask("GET", "/partners/partner/sender/tokens/1")).http_status == 401
+        assert len(registered.requests) == asked

@@ -98,8 +98,8 @@ def _tap_answers(watch):
         if answer.http_status >= _FAILED or answer.status_code >= _OCPI_FAILED:
             watch.note(f"an answer with {answer.http_status} and {int(answer.status_code)}", body)
 
-    def begun(_, http_status, lines, *__, **___):
-        watch.note(f"the head of an answer with {http_status}", "\n".join(lines))
+    def begun(_, http_status, headers, *__, **___):
+        watch.note(f"the head of an answer with {http_status}", headers)
 
     def answered(_, response):
         if response.http_status >= _FAILED:
