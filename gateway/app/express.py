@@ -69,7 +69,10 @@ class Express:
         path, about = self._read(head.target)
         way = self._ways.get((form, head.authorization, about))
         if way is None:
-            return self._turned_away(client, head, path, len(body))
+            turnstile = self._turnstile
+            if turnstile is None or not isinstance(path, FunctionalPath) or not form.lives or client.server.closing:
+                return None
+            return ANSWERED if turnstile.refuses(client, head, path, len(body)) else None
         if path is None or way.among.get(way.name) is not way.admitted:
             return None
         seats, exchange, rest = way.seats, way.exchange, path.rest
@@ -100,15 +103,6 @@ class Express:
         passage.sent = monotonic()
         return passage
 
-    def _turned_away(
-        self, client: Connection, head: RequestHead, path: Path | None, bytes_in: int
-    ) -> "Answered | None":
-        if self._turnstile is None or not head.form.lives or client.server.closing:
-            return None
-        if not isinstance(path, FunctionalPath):
-            return None
-        return ANSWERED if self._turnstile.refuses(client, head, path, bytes_in) else None
-
     def arrived(self, passage: "Passage", http_status: int, bytes_out: int, answered: float) -> None:
         """Count and log a request that was answered."""
         way, head, bytes_in = passage.way, passage.head, passage.bytes_in
@@ -136,10 +130,6 @@ class Express:
             call.http_status, call.bytes_out = http_status, bytes_out
             call.upstream_seconds, call.total_seconds = waited, lasted
             self._calls.log(call)
-        if way.after is not None:
-            following = way.after(http_status)
-            if following is not None:
-                passage.client.server.spawn(following)
 
     def source_of(self, passage: "Passage") -> str:
         """Where a request comes from that a proxy may have passed on."""
@@ -154,19 +144,22 @@ class Express:
         self._surface.resume(request, call)
         request.at_end(passage.leave)
 
-        def done(refusal: Exception | None) -> None:
-            request.refuse(refusal)
-            following = way.after(call.http_status) if way.after is not None else None
+        make = way.answering(call, passage.path)
+
+        def answer_head(answer: AnswerHead) -> str:
+            headers = make(answer)
+            following = None if way.after is None else way.after(answer.http_status)
             if following is not None:
-                client.server.spawn(following)
+                request.task = client.server.spawn(following)
+            return headers
 
         client.hand_to(request)
         return way.exchange.take_over(
             request,
             call,
             passage.outbound,
-            answer_head=way.answering(call, passage.path),
-            done=done,
+            answer_head=answer_head,
+            done=request.refuse,
             since=passage.sent,
         )
 
@@ -175,6 +168,7 @@ class Passage:
     """One request on the lane: takes what its client's connection and the other side's tell."""
 
     __slots__ = (
+        "_answered",
         "_lane",
         "bytes_in",
         "client",
@@ -205,6 +199,7 @@ class Passage:
     ) -> None:
         self.started = self.sent = monotonic()
         self._lane = lane
+        self._answered = False
         self.client = client
         self.outbound = outbound
         self.head = head
@@ -231,10 +226,16 @@ class Passage:
             f"{start}{self.request_id}\r\nX-Correlation-ID: {self.correlation_id}\r\n"
             f"{'' if is_dated else server.date()}Content-Length: {size}\r\n{'' if lives else _CLOSES}\r\n"
         ).encode("latin-1")
+        self._answered = True
         self.outbound.release()
         client.write(raw + body)
         self._lane.arrived(self, head.http_status, size, answered)
-        client.request_ended(lives=lives)
+        after = self.way.after
+        following = None if after is None else after(head.http_status)
+        if following is None:
+            client.request_ended(lives=lives)
+        else:  # comes before the next request of the same client, as on the long way
+            server.spawn(following).add_done_callback(lambda _ended: client.request_ended(lives=lives))
 
     def answer_head(self, head: AnswerHead) -> None:
         """More of it will come."""
@@ -272,15 +273,18 @@ class Passage:
 
     def blocked(self) -> None:
         """The client takes no more for now."""
-        self._lane.long_way(self).request.blocked()
+        if not self._answered:
+            self._lane.long_way(self).request.blocked()
 
     def unblocked(self) -> None:
         """It does again."""
-        self._lane.long_way(self).request.unblocked()
+        if not self._answered:
+            self._lane.long_way(self).request.unblocked()
 
     def lost(self) -> None:
         """The client's connection is closed."""
-        self._lane.long_way(self).request.lost()
+        if not self._answered:
+            self._lane.long_way(self).request.lost()
 
     # --- for the record
 

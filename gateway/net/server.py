@@ -139,11 +139,12 @@ class GatewayServer:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def spawn(self, following: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, following: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Do what follows from an answer, in a task that is waited for at the end."""
         task = self.loop.create_task(following)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _handle(self, request: Request, handling: Coroutine[Any, Any, Response | None]) -> None:
         try:

@@ -7,7 +7,6 @@ by its looks. Each reading is a candidate, to be looked up by digest (interop.md
 import base64
 import binascii
 import re
-from collections.abc import Iterator
 from typing import Final
 
 from gateway.ocpi.tokens import is_well_formed
@@ -18,7 +17,7 @@ _HEADER: Final = re.compile(r"(?i:token) +(\S{1,200})[ \t]*")
 _PRIVATE_HEADER: Final = re.compile(r"(?i:token|bearer) +(\S{1,200})[ \t]*")
 
 
-def candidates(header: str, *, bearer: bool = False) -> Iterator[tuple[TokenForm, str]]:
+def candidates(header: str, *, bearer: bool = False) -> list[tuple[TokenForm, str]]:
     """Give every credentials token that a header value may stand for: the literal one first, then decoded.
 
     Args:
@@ -27,13 +26,13 @@ def candidates(header: str, *, bearer: bool = False) -> Iterator[tuple[TokenForm
     """
     match = (_PRIVATE_HEADER if bearer else _HEADER).fullmatch(header)
     if match is None:
-        return
+        return []
     literal = match[1]
-    if is_well_formed(literal):
-        yield TokenForm.PLAIN, literal
+    readings = [(TokenForm.PLAIN, literal)] if is_well_formed(literal) else []
     decoded = _decode(literal)
     if decoded is not None and is_well_formed(decoded):
-        yield TokenForm.BASE64, decoded
+        readings.append((TokenForm.BASE64, decoded))
+    return readings
 
 
 def header_value(credentials_token: str, form: TokenForm) -> str:

@@ -121,10 +121,12 @@ class Gatekeeper:
         """Why a header names nobody, as far as is in memory: only an UNKNOWN token can be known to the store."""
         if not header:
             return Refusal.MISSING
-        digests = self._digests(header)
-        if not digests:
-            return Refusal.MALFORMED
-        return None if any(map(self._directory.holder, digests)) else Refusal.UNKNOWN
+        holders, digest, refusal = self._directory.holders, self._vault.digest, Refusal.MALFORMED
+        for _, credentials_token in candidates(header):
+            if digest(credentials_token) in holders:
+                return None
+            refusal = Refusal.UNKNOWN
+        return refusal
 
     def _known(self, header: str) -> Holder | None:
         """Who presents this, as far as is in memory; the digests of headers that were good once are remembered."""

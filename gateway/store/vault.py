@@ -128,6 +128,7 @@ class Vault:
         self.keyring = keyring
         self._audit_key = audit_key
         self._digest_key = digest_key
+        self._mac = hmac.new(digest_key, digestmod="sha256")
         self._links = AESGCM(link_key)
         self._link_key = link_key
 
@@ -140,7 +141,9 @@ class Vault:
 
     def digest(self, credentials_token: str) -> bytes:
         """What an inbound token is stored as and looked up by."""
-        return hmac.digest(self._digest_key, credentials_token.encode(), "sha256")
+        mac = self._mac.copy()  # a third of the cost of a new one
+        mac.update(credentials_token.encode())
+        return mac.digest()
 
     def fingerprint(self, credentials_token: str) -> str:
         """Eight hex characters by which operators tell tokens apart; of the keyed digest, so it can't be guessed at."""

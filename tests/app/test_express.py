@@ -275,6 +275,45 @@ async def test_a_client_that_hangs_up_lets_go_of_the_backend(gateway, registered
     assert passages == ["took", "left"]
 
 
+async def test_a_large_answer_to_a_client_that_reads_late_is_whole(backend, client, passages):
+    large = wire.answer(body=b"x" * 200_000)
+    for _ in range(3):
+        backend.answers.append(large)
+        assert len((await client.ask()).body) == 200_000
+    client.writer.transport.pause_reading()
+    for _ in range(40):  # more than sockets hold
+        backend.answers.append(large)
+        client.send()
+    while len(backend.requests) < 5:
+        await asyncio.sleep(0.01)
+    client.writer.transport.resume_reading()
+    for _ in range(40):
+        assert len((await wire.read_message(client.reader)).body) == 200_000
+    assert (await client.ask()).http_status == 200
+    assert "took" in passages
+
+
+async def test_a_client_that_hangs_up_on_a_large_answer_harms_nobody_else(gateway, registered, backend, client):
+    large = wire.answer(body=b"x" * 200_000)
+    for _ in range(3):
+        backend.answers.append(large)
+        await client.ask()
+    async with wire.connected(gateway.config.listen.public.port) as (reader, writer):
+        other = Client(reader, writer, registered.token_c)
+        writer.transport.pause_reading()
+        asked = len(backend.requests)
+        for _ in range(60):
+            backend.answers.append(large)
+            other.send()
+        while len(backend.requests) < asked + 5:
+            await asyncio.sleep(0.01)
+        writer.transport.abort()
+    backend.answers.clear()
+    for number in range(5):
+        answer = await client.ask(ids=(f"X-Request-ID: own-{number}",))
+        assert (answer.http_status, answer.one("X-Request-ID")) == (200, f"own-{number}")
+
+
 async def test_a_backend_that_hangs_up_is_a_502_and_is_asked_again_by_the_next(backend, client, passages):
     async def hang_up(reader, writer, head):
         writer.close()
