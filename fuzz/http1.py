@@ -27,7 +27,7 @@ WIDE = Bounds(2**20, 2**20)
 _SOURCE = ast.parse(Path(http1.__file__).read_text())
 #: A refusal is one of these, as it stands in the source, or names one of the headers that must not be repeated.
 _SENTENCES = {node.value for node in ast.walk(_SOURCE) if isinstance(node, ast.Constant)}
-_REPEATED = re.compile(rf"the header (?:{'|'.join(sorted(http1._ONCE))}) was sent twice")
+_REPEATED = re.compile(rf"the header (?:{'|'.join(sorted(http1.ONCE))}) was sent twice")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _TARGET = re.compile(r"/[\x21-\x7e]*")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")

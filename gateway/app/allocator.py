@@ -1,7 +1,7 @@
 """What glibc's allocator is told, because bodies travel in pieces of up to 256 kB.
 
-By default it takes each such piece from the system and gives it back at once, page by page: that is most of what a large
-body costs. musl and others have no such function, and are left as they are (performance.md, What the figures say).
+By default it takes each such piece from the system and gives it back at once, page by page: most of what a large body
+costs. musl and others have no such function, and are left as they are (performance.md, What the figures say).
 """
 
 import ctypes

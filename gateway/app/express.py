@@ -186,7 +186,7 @@ class Passage:
     complete = True
     broken = over = False
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - names cost, and this is on the path of every request
         self,
         lane: Express,
         client: Connection,

@@ -60,7 +60,7 @@ class Turnstile:
         key = (source, path.module, refusal)
         kind: Kind | None = head.form.facts.get(key)
         if kind is None:
-            kind = self._calls.kind_of(_call(head, path, source, request_id, correlation_id, refusal))
+            kind = self._calls.kind_of(_call(head, path, source, (request_id, correlation_id), refusal))
             head.form.keep(key, kind)
         lasted = monotonic() - started
         if not self._calls.answered(
@@ -76,7 +76,7 @@ class Turnstile:
             0,
             str(bytes_in) if "content-length" in headers else None,
         ):
-            call = _call(head, path, source, request_id, correlation_id, refusal)
+            call = _call(head, path, source, (request_id, correlation_id), refusal)
             call.total_seconds = lasted
             self._calls.log(call)
         return True
@@ -89,10 +89,8 @@ class Turnstile:
         return self._body
 
 
-def _call(
-    head: RequestHead, path: FunctionalPath, source: str, request_id: str, correlation_id: str, refusal: Refusal
-) -> Call:
-    call = Call(Direction.INGRESS, head.method, head.target.partition("?")[0], request_id, correlation_id, 0.0)
+def _call(head: RequestHead, path: FunctionalPath, source: str, ids: tuple[str, str], refusal: Refusal) -> Call:
+    call = Call(Direction.INGRESS, head.method, head.target.partition("?")[0], *ids, 0.0)
     call.source = source
     call.version, call.interface_role, call.module, _, _ = path
     call.http_status, call.status_code = UNAUTHORIZED.http_status, int(UNAUTHORIZED.status_code)

@@ -5,10 +5,10 @@ time between requests, what is read ahead, and what is thrown away of a body tha
 """
 
 import asyncio
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NoReturn, Protocol
 
 from gateway.net.alarm import Alarm
-from gateway.net.http1 import END, MalformedError, as_lines, check_beginning, message_ids, write_head
+from gateway.net.http1 import END, MalformedError, RequestHead, as_lines, check_beginning, message_ids, write_head
 from gateway.net.request import Request
 from gateway.ocpi.vocabulary import METHODS
 
@@ -229,18 +229,12 @@ class Connection(asyncio.Protocol):
         raw, self._buffer = data[: end + 2], data[end + 4 :]
         try:
             head = server.forms.read(raw)
-            if end > server.head_bytes:
-                raise MalformedError("the headers are too long together", http_status=_HEADERS_TOO_LARGE)
-            if head.method not in _METHODS:
-                raise MalformedError("OCPI has no such method", http_status=_METHOD_NOT_ALLOWED)
+            if end > server.head_bytes or head.method not in _METHODS:
+                _object(head)
             if len(self._buffer) == head.length:
                 handled = server.shortcut(self, head, self._buffer)
                 if handled is not None:
-                    self._request, self._buffer = handled, b""
-                    if handled.over:
-                        self.request_ended(lives=True)
-                    else:
-                        self._alarm.off()
+                    self._begin(handled)
                     return True
             request = Request(self, head)
             if self._buffer:
@@ -252,6 +246,14 @@ class Connection(asyncio.Protocol):
         self._request = request
         server.handle(request)
         return True
+
+    def _begin(self, handled: Handled) -> None:
+        """A request and its body were taken as one."""
+        self._request, self._buffer = handled, b""
+        if handled.over:
+            self.request_ended(lives=True)
+        else:
+            self._alarm.off()
 
     def _take_what_came(self, request: Request) -> None:
         """What came behind the head is its body, and what comes behind that another request, where one may follow.
@@ -316,3 +318,10 @@ class Connection(asyncio.Protocol):
             self.transport.abort()  # closing would wait for it to be taken
         else:
             self.transport.close()
+
+
+def _object(head: RequestHead) -> NoReturn:
+    """Refuse a head in which nothing is malformed, but that has a method of nobody's, or is too long."""
+    if head.method not in _METHODS:
+        raise MalformedError("OCPI has no such method", http_status=_METHOD_NOT_ALLOWED)
+    raise MalformedError("the headers are too long together", http_status=_HEADERS_TOO_LARGE)

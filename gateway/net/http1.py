@@ -33,7 +33,7 @@ _NO_BODY: Final = frozenset({204, 304})
 _INTERIM: Final = range(100, 200)
 
 #: Headers whose repetition two readers could resolve differently (T1, R8); so are those of OCPI's routing.
-_ONCE: Final = frozenset(
+ONCE: Final = frozenset(
     {
         "authorization",
         "content-length",
@@ -121,7 +121,7 @@ class RequestHead:
 
     __slots__ = ("_headers", "authorization", "correlation_id", "form", "length", "method", "request_id", "target")
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - names cost, and this is on the path of every request
         self,
         method: str,
         target: str,
@@ -410,7 +410,7 @@ def _joined(lines: list[str]) -> dict[str, str]:
         lowered = name.lower()
         if lowered not in headers:
             headers[lowered] = value
-        elif lowered in _ONCE:
+        elif lowered in ONCE:
             raise MalformedError(f"the header {lowered} was sent twice")
         elif lowered.startswith("ocpi-"):
             raise MalformedError("an OCPI header was sent twice")

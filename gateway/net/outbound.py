@@ -210,14 +210,16 @@ class Outbound(asyncio.Protocol):
             if head.http_status == _SWITCHING:
                 raise MalformedError("the answer switches to another protocol")
         self._buffer = b""
-        taker = self._taker
-        if taker is None:
-            return
         self._head, self._left = head, head.length
         self.usable = head.form.lives
-        if len(data) == head.length:
-            taker.answer_whole(head, data)
+        if self._taker is None:
             return
+        if len(data) == head.length:
+            self._taker.answer_whole(head, data)
+        else:
+            self._begin(self._taker, head, data)
+
+    def _begin(self, taker: Taker, head: AnswerHead, data: bytes) -> None:
         if head.length == CHUNKED:
             self._chunks = Chunks(self._bounds)
         taker.answer_head(head)

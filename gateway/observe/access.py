@@ -73,7 +73,7 @@ class CallLog:
         told = None if lines is None else lines.told(call)
         return Kind((call.direction, call.partner, call.module, call.method), call.status_code, told)
 
-    def answered(
+    def answered(  # noqa: PLR0917 - names cost, and this is on the path of every request
         self,
         kind: Kind,
         lasted: float,

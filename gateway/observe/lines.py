@@ -79,7 +79,7 @@ class Output:
 
 
 class Told(NamedTuple):
-    """What lines of many requests say alike, as it stands in them: who asked for what, the headers, and what came of it."""
+    """What lines of many requests say alike, as it stands in them: who asks for what, the headers, what comes of it."""
 
     about: str
     headers: str
@@ -133,7 +133,7 @@ class RequestLines:
         status_code = "" if call.status_code is None else f',"status_code":{call.status_code}'
         return Told(about, headers, status_code + why)
 
-    def write_line(
+    def write_line(  # noqa: PLR0917 - names cost, and this is on the path of every request
         self,
         told: Told,
         bound: str,

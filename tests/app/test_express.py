@@ -136,7 +136,9 @@ def more(after, before):
     ],
     ids=lambda given: repr(given)[:60],
 )
-async def test_the_second_time_is_like_the_first(gateway, registered, backend, client, passages, asked, answers):
+async def test_the_second_time_is_like_the_first(  # noqa: PLR0917
+    gateway, registered, backend, client, passages, asked, answers
+):
     body = b'{"uid": "012345"}' if asked[0] == "PUT" else b""
     seen = []
     for _ in range(3):
@@ -196,7 +198,7 @@ async def test_a_partner_that_is_locked_out_is_refused_at_its_next_request(
     assert [(await client.ask()).http_status for _ in range(2)] == [200, 200]
     await getattr(gateway.verbs, change)("partner")
     async with asyncio.timeout(5):  # another process would be noticed within a second
-        while (answer := await client.ask()).http_status == 200:
+        while (answer := await client.ask()).http_status == 200:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     asked = len(backend.requests)
     assert [answer.http_status, (await client.ask()).http_status] == [http_status, http_status]
@@ -268,7 +270,7 @@ async def test_a_client_that_hangs_up_lets_go_of_the_backend(gateway, registered
     client.writer.close()
     async with asyncio.timeout(5):
         await backend.cut_off.wait()
-    while told(gateway)["http_status"] == 200:
+    while told(gateway)["http_status"] == 200:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     assert told(gateway)["reason"] == "the client hung up before the answer"
     assert not any(value for (name, *_), value in (await counted(gateway, registered)).items() if "in_flight" in name)
@@ -284,7 +286,7 @@ async def test_a_large_answer_to_a_client_that_reads_late_is_whole(backend, clie
     for _ in range(40):  # more than sockets hold
         backend.answers.append(large)
         client.send()
-    while len(backend.requests) < 5:
+    while len(backend.requests) < 5:  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     client.writer.transport.resume_reading()
     for _ in range(40):
@@ -305,7 +307,7 @@ async def test_a_client_that_hangs_up_on_a_large_answer_harms_nobody_else(gatewa
         for _ in range(60):
             backend.answers.append(large)
             other.send()
-        while len(backend.requests) < asked + 5:
+        while len(backend.requests) < asked + 5:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         writer.transport.abort()
     backend.answers.clear()
@@ -334,7 +336,7 @@ async def test_a_partner_has_no_more_seats_on_the_lane_than_elsewhere(start, bac
             assert [(await each.ask()).http_status for each in (first, second, first)] == [200, 200, 200]
             backend.answers.append(never)
             first.send()
-            while len(backend.requests) < 4:
+            while len(backend.requests) < 4:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
             assert (await second.ask()).http_status == 429
 
@@ -427,7 +429,7 @@ class TestEgress:
         assert statuses == [401, 401, 401]
         assert passages.count("took") >= 3
         async with asyncio.timeout(5):
-            while (await gateway.verbs.partner("partner")).partner.state != "HALF_OPEN":
+            while (await gateway.verbs.partner("partner")).partner.state != "HALF_OPEN":  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
     async def test_a_backend_without_its_token_is_refused_each_time(self, registered, legacy):

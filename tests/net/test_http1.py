@@ -120,7 +120,6 @@ def test_message_ids_are_found_in_what_is_no_request():
         (200, b"Transfer-Encoding: Chunked\r\n", CHUNKED, True),
         (200, b"", UNTIL_CLOSE, False),
         (200, b"Transfer-Encoding: identity\r\n", UNTIL_CLOSE, False),
-        (200, b"", UNTIL_CLOSE, False),
         (204, b"Content-Length: 5\r\n", 0, True),
         (304, b"", 0, True),
         (103, b"Link: </x>\r\n", 0, True),
@@ -134,6 +133,8 @@ def test_the_length_of_an_answer_and_the_life_of_its_connection(http_status, lin
 
 def test_an_answer_of_http_1_0_ends_its_connection_unless_it_says_otherwise():
     assert not read_answer(b"HTTP/1.0 200 OK\r\nContent-Length: 1\r\n", BOUNDS).lives
+    chunked = b"Transfer-Encoding: chunked\r\nConnection: keep-alive\r\n"
+    assert not read_answer(b"HTTP/1.0 200 OK\r\n" + chunked, BOUNDS).lives
     assert read_answer(b"HTTP/1.0 200 OK\r\nContent-Length: 1\r\nConnection: keep-alive\r\n", BOUNDS).lives
 
 
@@ -206,3 +207,20 @@ def test_no_head_takes_long_to_refuse(line):
             read_request(raw, large)
         message_ids(raw)
     assert time.process_time() - started < 1
+
+
+@pytest.mark.threat("P5")
+@pytest.mark.parametrize("encoding", [b"gzip, chunked", b"gzip", b"chunked, chunked"])
+def test_an_answer_in_a_transfer_encoding_that_nobody_undoes_is_refused(encoding):
+    with pytest.raises(MalformedError, match="chunked"):
+        read_answer(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: " + encoding + b"\r\n", BOUNDS)
+
+
+def test_a_long_trailer_is_read_alike_however_it_is_cut():
+    bounds = Bounds(30000, 20000)
+    raw = b"0\r\nX: " + b"a" * 17000 + b"\r\n\r\n"
+    for cut in (10, 16900, len(raw) - 3):
+        chunks = Chunks(bounds)
+        chunks.feed(raw[:cut])
+        chunks.feed(raw[cut:])
+        assert chunks.ended
