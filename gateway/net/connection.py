@@ -190,7 +190,7 @@ class Connection(asyncio.Protocol):
         request, self._request = self._request, None
         if self.transport is None or request is None:
             return
-        if not lives:
+        if not lives or self.server.closing:  # the server may have begun to close while the answer went out
             self._finish(unread=not request.complete)
             return
         self._in_head = False

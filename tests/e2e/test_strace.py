@@ -29,7 +29,7 @@ pytestmark = [
 
 #: How the calls by which a commit reaches the disk fail.
 ERRORS = {"pwrite64": "ENOSPC", "fdatasync": "EIO", "unlink": "EIO"}
-_STEP = int(os.environ.get("OCPI_GATEWAY_WRITE_STEP", "29"))
+_STEP = int(os.environ.get("OCPI_GATEWAY_WRITE_STEP", "61"))
 _SECONDS, _ATTACHED_SECONDS = 1800, 10
 #: How many transactions are in each kind of handshake, and how many of these calls at least in each.
 _TRANSACTIONS = {"register": 3, "accept": 3, "rotate": 3, "renew": 2, "unregister": 2, "leave": 1}

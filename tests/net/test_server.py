@@ -286,6 +286,26 @@ async def test_a_stop_waits_for_no_client_that_was_answered_already(serving, mon
         writer.close()
 
 
+async def test_a_stop_waits_no_longer_than_for_the_end_of_an_answer_that_was_on_its_way(serving):
+    begun = []
+
+    def stream(request):
+        request.begin(200, "", 10)
+        request.write(b"01234")
+        begun.append(request)
+
+    async with serving(stream) as server:
+        reader, writer = await server.connect()
+        writer.write(GOOD + b"\r\n")
+        await reader.readuntil(b"01234")
+        stop = asyncio.ensure_future(server.listener.drain(timeout_seconds=3600))
+        await asyncio.sleep(0)
+        begun[0].finish(b"56789")
+        assert await reader.read() == b"56789"
+        assert await asyncio.wait_for(stop, 10) == 0
+        writer.close()
+
+
 async def test_the_connection_closes_after_a_request_to_upgrade(serving):
     async with serving(hello) as server:
         answer = await server.exchange(GOOD + b"Connection: upgrade\r\nUpgrade: websocket\r\n\r\n" + GOOD + b"\r\n")

@@ -217,7 +217,7 @@ def test_what_follows_a_module_is_kept_byte_for_byte(rest, query):
 
 
 @given(targets.map(lambda target: target.decode("latin-1")) | texts)
-@settings(max_examples=2000)
+@settings(max_examples=600)
 def test_the_short_way_to_read_a_functional_path_reads_as_the_long_one_does(target):
     read = read_functional_path(target)
     assert read is None or (is_canonical(target) and read == read_public_path(target))
