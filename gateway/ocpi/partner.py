@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from gateway.ocpi.party import Party
+from gateway.ocpi.urls import host_of
 from gateway.ocpi.vocabulary import InterfaceRole, PartnerState, TokenForm
 
 #: What the operator may call a partner: it stands in URLs, logs and metrics.
@@ -106,6 +107,12 @@ class Partner:
     def parties(self) -> tuple[Party, ...]:
         """Their parties in the order in which they presented them, each once."""
         return tuple(dict.fromkeys(role.party for role in self.roles))
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The hosts, in lower case, on which the URLs lie that they are registered with."""
+        urls = [endpoint.url for endpoint in self.endpoints]
+        return frozenset(map(host_of, [*urls, self.versions_url] if self.versions_url else urls))
 
     def endpoint(self, module: str, role: InterfaceRole | None = None) -> Endpoint | None:
         """Their endpoint of a module; one that names the wanted side goes before one that names none."""

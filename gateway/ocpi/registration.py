@@ -165,6 +165,7 @@ def renew(
         allowed_hosts=allowed_hosts,
         manners=partner.manners,
         fallback_token=partner.outbound_token,
+        registered=partner.hosts,
     )
     discovery = yield from discover(target, wanted=(version,))
     _require(discovery, front.required_modules)
@@ -196,6 +197,7 @@ def rotate(
         allowed_hosts=allowed_hosts,
         manners=partner.manners,
         fallback_token=partner.previous_outbound_token,
+        registered=partner.hosts,
     )
     try:
         discovery = yield from discover(target, wanted=(partner.version or "",))
@@ -241,9 +243,14 @@ def _target(
     allowed_hosts: frozenset[str],
     manners: Manners,
     fallback_token: str | None = None,
+    registered: frozenset[str] = frozenset(),
 ) -> Target:
-    """Where to discover, bound to the hosts that the invitation and the operator name."""
-    hosts = partner.invitation.hosts
+    """Where to discover, bound to the hosts that the invitation and the operator name.
+
+    Args:
+        registered: hosts of the present registration, which an invitation that wasn't used yet does not bind.
+    """
+    hosts = partner.invitation.hosts and partner.invitation.hosts | registered
     return Target(url, outbound_token, manners, fallback_token, hosts | allowed_hosts, only_hosts=bool(hosts))
 
 

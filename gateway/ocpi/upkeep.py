@@ -89,7 +89,7 @@ def adopt(
 
 
 def _target(partner: Partner, allowed_hosts: frozenset[str]) -> Target:
-    hosts = partner.invitation.hosts
+    hosts = partner.invitation.hosts and partner.invitation.hosts | partner.hosts  # an unused one binds no registration
     return Target(
         partner.versions_url or "",
         partner.outbound_token or "",

@@ -83,11 +83,7 @@ class Offer:
 
     def hosts(self, partner: Partner) -> frozenset[str]:
         """The hosts, in lower case, on which URLs of a partner may lie (hardening.md, URLs that partners give us)."""
-        urls = [endpoint.url for endpoint in partner.endpoints]
-        if partner.versions_url:
-            urls.append(partner.versions_url)
-        allowed = self.habits(partner).settings.allowed_hosts
-        return partner.invitation.hosts.union(map(host_of, urls), allowed)
+        return partner.invitation.hosts.union(partner.hosts, self.habits(partner).settings.allowed_hosts)
 
 
 #: Addresses of private networks and of this machine, as a text may hold them.

@@ -164,6 +164,11 @@ class TestRotating:
 
         assert (await gateway.rotate("acme")).partner.outbound_token == NEXT_OUTBOUND_TOKEN
 
+    async def test_a_new_invitation_that_was_not_used_yet_does_not_bind_it_either(self, whole, platform):
+        await whole.operations.invite("acme", hosts=["other.example.org"])
+
+        assert (await whole.rotate("acme")).partner.outbound_token == NEXT_OUTBOUND_TOKEN
+
     async def test_a_first_put_that_is_refused_leaves_the_partner_registered(self, whole, platform):
         platform.answers[PUT] = reply(b"", 401)
         await fails(whole.rotate("acme"))

@@ -65,6 +65,14 @@ class TestLooking:
         assert (seen.checked_at, seen.unreachable, seen.drift) == (clock(), "", ())
         assert await trail(gateway) == [*before, "outbound token accepted"]
 
+    async def test_a_new_invitation_that_was_not_used_yet_does_not_bind_where_it_looks(self, gateway, front):
+        await registered(gateway)
+        await gateway.operations.invite("acme", hosts=["other.example.org"])
+
+        await look(gateway)
+
+        assert (await record(gateway)).unreachable == ""
+
     async def test_another_offer_is_told_and_not_taken_over(self, gateway, front):
         await registered(gateway)
         front.answers["GET", DETAILS_URL] = reply(details(endpoint("credentials"), endpoint("cdrs")))
