@@ -20,7 +20,6 @@ from gateway.net.outbound import Outbound
 from gateway.net.request import Request
 from gateway.observe.call import Call
 from gateway.ocpi.paths import FunctionalPath
-from gateway.proxy.answers import UsualHead
 from gateway.proxy.relay import Relay
 from gateway.proxy.way import Path, Seats, Way, Ways
 
@@ -28,6 +27,8 @@ from gateway.proxy.way import Path, Seats, Way, Ways
 Read = Callable[[str], tuple[Path | None, tuple[str, ...]]]
 
 
+#: The largest body on the lane, in bytes: a transport takes so much at once, and so nobody has to wait.
+_MOST_BODY: Final = 49152
 _CLOSES: Final = "Connection: close\r\n"
 
 
@@ -83,6 +84,7 @@ class Express:
             or not form.lives
             or way.breaker.failures
             or client.server.closing
+            or len(body) > _MOST_BODY
             or len(body) > exchange.bounds.body_bytes
             or rest.startswith("/~")
         ):
@@ -147,6 +149,8 @@ class Express:
         make = way.answering(call, passage.path)
 
         def answer_head(answer: AnswerHead) -> str:
+            if answer.form.seen:  # many forms come only once, with an ETag for instance
+                way.learn(answer)
             headers = make(answer)
             following = None if way.after is None else way.after(answer.http_status)
             if following is not None:
@@ -214,7 +218,7 @@ class Passage:
 
     def answer_whole(self, head: AnswerHead, body: bytes) -> None:
         """Pass it on, if it is of a form that was passed on before."""
-        usual: UsualHead | None = head.form.facts.get(self.way.secrets)
+        usual = self.way.usual.get(head.form)
         if usual is None:
             self._lane.long_way(self).answer_whole(head, body)
             return

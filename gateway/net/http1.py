@@ -90,16 +90,17 @@ class Form:
         plain: the message ids, where there are any, are plain words.
         key: by which it may be found again.
         facts: what was worked out from it before, by whatever else that depends on.
+        seen: somebody had to do with it before.
     """
 
-    __slots__ = ("facts", "headers", "key", "lines", "lives", "minor", "plain")
+    __slots__ = ("facts", "headers", "key", "lines", "lives", "minor", "plain", "seen")
 
     def __init__(self, minor: int, lines: list[str], headers: dict[str, str], *, lives: bool) -> None:
         self.minor = minor
         self.lines = [each for each in lines if _name_of(each) not in VARYING]
         self.headers = headers
         self.lives = lives
-        self.plain = False
+        self.plain = self.seen = False
         self.key: tuple[str, ...] | None = None
         self.facts: dict[object, Any] = {}
 

@@ -144,13 +144,20 @@ def head_of(
         RefusedError: a redirect or the link to the next page can't be led back: leaving it out would lose data.
     """
     form = answer.form
+    form.seen = True
     kept = heads.returned(form, secrets=secrets)
     is_led = "link" in form.headers or "location" in form.headers
-    if not is_led and not answer.is_bodiless:
-        start = f"{status_line(answer.http_status)}{kept}X-Request-ID: "
-        form.keep(secrets, UsualHead(start, is_dated="date" in form.headers))
     headers = f"{kept}X-Request-ID: {call.request_id}\r\nX-Correlation-ID: {call.correlation_id}\r\n"
     return headers if links is None or not is_led else headers + heads.as_text(_led(answer, call, side, links, secrets))
+
+
+def usual_head(answer: AnswerHead, secrets: Secrets) -> UsualHead | None:
+    """What the heads of answers of this form begin with; None where each needs a thought, or has no body."""
+    headers = answer.form.headers
+    if "link" in headers or "location" in headers or answer.is_bodiless:
+        return None
+    kept = heads.returned(answer.form, secrets=secrets)
+    return UsualHead(f"{status_line(answer.http_status)}{kept}X-Request-ID: ", is_dated="date" in headers)
 
 
 def _led(answer: AnswerHead, call: Call, side: OtherSide, links: Links, secrets: Secrets | None) -> Iterator[str]:

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final, Protocol
 
-from gateway.net.http1 import Form, RequestHead
+from gateway.net.http1 import AnswerHead, Form, RequestHead
 from gateway.observe.access import Kind
 from gateway.observe.call import Call, Direction
 from gateway.ocpi.partner import Partner
 from gateway.ocpi.vocabulary import InterfaceRole
+from gateway.proxy.answers import UsualHead, usual_head
 from gateway.proxy.exchange import Exchange, Place
 from gateway.proxy.heads import Secrets
 from gateway.proxy.sides import MakeHead
@@ -16,6 +17,8 @@ from gateway.proxy.sides import MakeHead
 MOST_WAYS: Final = 8192
 #: How many places that requests of one way come from are remembered.
 _MOST_SOURCES: Final = 64
+#: How many forms of answers to requests of one way are.
+_MOST_ANSWERS: Final = 16
 
 
 class Path(Protocol):
@@ -67,6 +70,7 @@ class Way:
         headers: of the requests that go out, but for `Host`, the message ids and the framing: whole lines.
         secrets: finds what must not be in answers.
         is_plain: query and body go on as they are.
+        usual: heads of answers, by the form in which they come.
         kinds: how the requests are counted and told of, by the address that they come from.
         start, middle: the head of a request that goes out, before and behind what follows the module.
     """
@@ -89,6 +93,7 @@ class Way:
         "seats",
         "secrets",
         "start",
+        "usual",
         "version",
     )
 
@@ -125,6 +130,7 @@ class Way:
         self.name: object = None
         self.seats: Seats | None = None
         self.kinds: dict[str, Kind] = {}
+        self.usual: dict[Form, UsualHead] = {}
 
     def admit(self, admitted: object, *, among: Mapping[Any, object], name: object) -> None:
         """Let others through as long as whoever was is still there, under a name among others."""
@@ -134,6 +140,14 @@ class Way:
         """Where a request goes on a plain way."""
         destination, host, target = self.place
         return Place(destination, host, f"{self.start if path.rest else target}{path.rest}{path.query}")
+
+    def learn(self, answer: AnswerHead) -> None:
+        """Remember how answers of a form go back."""
+        usual = usual_head(answer, self.secrets)
+        if usual is not None:
+            if len(self.usual) >= _MOST_ANSWERS:
+                self.usual.clear()
+            self.usual[answer.form] = usual
 
     def keep_kind(self, source: str, kind: Kind) -> None:
         """Remember how requests from an address are counted and told of."""
