@@ -309,3 +309,88 @@ class TestTombstone:
     @pytest.mark.parametrize("value", [None, "", "Basic x", "Token a b"])
     async def test_without_a_token_there_is_none(self, keeper, value):
         assert not await keeper.was_unregistered(value)
+
+
+class TestAtOnce:
+    """What is decided on the path of every request, without waiting for anything."""
+
+    @pytest.fixture
+    async def known(self, books, directory):
+        await books.register("acme", "DE-ABC", inbound_token="token-c")
+        await directory.refresh()
+
+    async def test_who_is_in_memory_is_admitted_again_and_again(self, keeper, directory, known):
+        for value in (header("token-c"), header("token-c"), "Token token-c"):
+            holder = keeper.admit_at_once(value, FUNCTIONAL)
+            assert holder is not None
+            assert holder.partner.name == "acme"
+            assert keeper.refusal_at_once(value) is None
+
+    async def test_who_is_no_longer_in_memory_is_not_although_his_header_was_good(
+        self, keeper, books, directory, known
+    ):
+        assert keeper.admit_at_once(header("token-c"), FUNCTIONAL) is not None
+        await books.apply("acme", lifecycle.Revoked())
+        await directory.refresh()
+
+        assert keeper.admit_at_once(header("token-c"), FUNCTIONAL) is None
+        assert keeper.refusal_at_once(header("token-c")) is Refusal.UNKNOWN
+
+    async def test_who_is_suspended_has_to_be_told_so_elsewhere(self, keeper, books, directory, known):
+        await books.do(lambda ledger: ledger.suspend(ledger.partner("acme"), suspended=True))
+        await directory.refresh()
+
+        assert keeper.admit_at_once(header("token-c"), FUNCTIONAL) is None
+        assert keeper.refusal_at_once(header("token-c")) is None
+
+    async def test_the_first_use_of_a_token_is_not_admitted_at_once(self, keeper, books, directory):
+        await books.invite("acme", "token-a")
+        await books.accept("acme", "token-c")
+        await directory.refresh()
+
+        assert keeper.admit_at_once(header("token-c"), FUNCTIONAL) is None
+        assert keeper.refusal_at_once(header("token-c")) is None
+
+    @pytest.mark.parametrize("area", list(Area))
+    async def test_a_token_that_ends_by_itself_is_not_admitted_at_once(self, keeper, books, directory, area):
+        await books.invite("acme", "token-a")
+        await directory.refresh()
+
+        assert keeper.admit_at_once(header("token-a"), area) is None
+        assert keeper.refusal_at_once(header("token-a")) is None
+
+    @pytest.mark.parametrize(
+        ("value", "refused"),
+        [
+            (None, Refusal.MISSING),
+            ("", Refusal.MISSING),
+            ("Basic YWJj", Refusal.MALFORMED),
+            ("Token a b", Refusal.MALFORMED),
+            ("Token nobody", Refusal.UNKNOWN),
+            (header("nobody"), Refusal.UNKNOWN),
+        ],
+    )
+    async def test_what_names_nobody_is_refused_with_the_reason(self, keeper, known, value, refused):
+        assert keeper.admit_at_once(value, FUNCTIONAL) is None
+        assert keeper.refusal_at_once(value) is refused
+
+    async def test_so_many_headers_are_remembered_and_no_more(self, keeper, known, monkeypatch):
+        monkeypatch.setattr("gateway.store.gatekeeper._MOST_HEADERS", 2)
+        for blanks in range(1, 6):
+            assert keeper.admit_at_once(f"Token{' ' * blanks}token-c", FUNCTIONAL) is not None
+            assert 1 <= len(keeper._digest_of) <= 2
+
+
+def test_reasons_are_words_that_metrics_and_logs_may_show():
+    assert [str(each) for each in Refusal] == [
+        "missing",
+        "malformed",
+        "unknown",
+        "revoked",
+        "expired",
+        "suspended",
+        "not_admitted",
+        "from_elsewhere",
+    ]
+    assert UnauthenticatedError(Refusal.EXPIRED).detail == "expired"
+    assert UnauthenticatedError(Refusal.FROM_ELSEWHERE, detail="from the moon").detail == "from the moon"
