@@ -26,7 +26,6 @@ from gateway.proxy.way import Path, Seats, Way, Ways
 #: Reads what a target names, if that may be forwarded, and what it is about.
 Read = Callable[[str], tuple[Path | None, tuple[str, ...]]]
 
-
 #: The largest body on the lane, in bytes: a transport takes so much at once, and so nobody has to wait.
 _MOST_BODY: Final = 49152
 _CLOSES: Final = "Connection: close\r\n"

@@ -122,6 +122,8 @@ class Gatekeeper:
         if not header:
             return Refusal.MISSING
         holders, digest, refusal = self._directory.holders, self._vault.digest, Refusal.MALFORMED
+        if self._digest_of.get(header) in holders:
+            return None
         for _, credentials_token in candidates(header):
             if digest(credentials_token) in holders:
                 return None
