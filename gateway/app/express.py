@@ -51,13 +51,17 @@ ANSWERED: Final = Answered()
 
 
 class Express:
-    """Sends requests on; those that it does not take have to be handled."""
+    """Sends requests on; those that it does not take have to be handled.
+
+    Attributes:
+        surface: of the same listener.
+    """
 
     def __init__(self, read: Read, ways: Ways, surface: Surface, turnstile: Turnstile | None = None) -> None:
         self._turnstile = turnstile
         self._read = read
         self._ways = ways
-        self._surface = surface
+        self.surface = surface
         self._calls = surface.calls
         self._in_flight = surface.calls.in_flight
 
@@ -112,7 +116,7 @@ class Express:
         kind = way.kinds.get(source)
         if kind is None:
             kind = self._calls.kind_of(passage.call())
-            way.keep_kind(source, kind)
+            way.kinds.keep(source, kind)
         lasted, waited = monotonic() - passage.started, answered - passage.sent
         if not self._calls.answered(
             kind,
@@ -132,17 +136,13 @@ class Express:
             call.upstream_seconds, call.total_seconds = waited, lasted
             self._calls.log(call)
 
-    def source_of(self, passage: "Passage") -> str:
-        """Where a request comes from that a proxy may have passed on."""
-        return self._surface.source_of(passage.client.source, passage.head.form.headers)
-
     def long_way(self, passage: "Passage") -> Relay:
         """Go on as if the request had never been on the lane."""
         way, client = passage.way, passage.client
         request = Request(client, passage.head)
         request.complete = True
         call = passage.call()
-        self._surface.resume(request, call)
+        self.surface.resume(request, call)
         request.at_end(passage.leave)
 
         make = way.answering(call, passage.path)
@@ -294,8 +294,7 @@ class Passage:
     @property
     def source(self) -> str:
         """Where it comes from."""
-        headers = self.head.form.headers
-        return self.client.source if "x-forwarded-for" not in headers else self._lane.source_of(self)
+        return self._lane.surface.source_of(self.client.source, self.head.form.headers)
 
     def leave(self, _request: Request) -> None:
         """Give the seat back."""

@@ -44,7 +44,7 @@ class Turnstile:
         refusal = self._gatekeeper.refusal_at_once(head.authorization or head.headers.get("authorization"))
         if refusal is None or self._limits.counts_sources:
             return False
-        source = client.source if "x-forwarded-for" not in headers else self._surface.source_of(client.source, headers)
+        source = self._surface.source_of(client.source, headers)
         if refusal is Refusal.UNKNOWN and self._limits.may_look(source):
             return False
         self._limits.refused_token(source)
@@ -61,7 +61,7 @@ class Turnstile:
         kind: Kind | None = head.form.facts.get(key)
         if kind is None:
             kind = self._calls.kind_of(_call(head, path, source, (request_id, correlation_id), refusal))
-            head.form.keep(key, kind)
+            head.form.facts.keep(key, kind)
         lasted = monotonic() - started
         if not self._calls.answered(
             kind,

@@ -7,6 +7,7 @@ that is found there was accepted before by the grammar of `gateway.net.http1`, w
 import re
 from typing import Final
 
+from gateway.memory import Memory
 from gateway.net.http1 import VARYING, AnswerHead, Bounds, Form, RequestHead, read_answer, read_request
 
 #: Headers that differ, as nearly everybody spells them, with values that are good in any head.
@@ -53,8 +54,8 @@ class RequestForms:
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
         self._longest = min(_LONGEST, bounds.field)
-        self._known: dict[_Key, _Known] = {}
-        self._of_strangers: dict[_Key, _Known] = {}
+        self._known: Memory[_Key, _Known] = Memory(_MOST)
+        self._of_strangers: Memory[_Key, _Known] = Memory(_MOST_OF_STRANGERS)
 
     def read(self, raw: bytes) -> RequestHead:
         """As `read_request` does, and raises."""
@@ -83,16 +84,12 @@ class RequestForms:
         """Its sender is no stranger."""
         key = head.form.key
         if key is not None and key not in self._known and key in self._of_strangers:
-            if len(self._known) >= _MOST:
-                self._known.clear()
-            self._known[key] = self._of_strangers[key]
+            self._known.keep(key, self._of_strangers[key])
 
     def _read_afresh(self, raw: bytes, key: _Key) -> RequestHead:
         head = read_request(raw, self._bounds)
         if len(raw) <= self._longest:
-            if len(self._of_strangers) >= _MOST_OF_STRANGERS:
-                self._of_strangers.clear()
-            self._of_strangers[key] = _Known(list(key[2::2]), head.length, head.form)
+            self._of_strangers.keep(key, _Known(list(key[2::2]), head.length, head.form))
             head.form.key = key
         return head
 
@@ -103,7 +100,7 @@ class AnswerForms:
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
         self._longest = min(_LONGEST, bounds.field)
-        self._known: dict[_Key, tuple[_Known, AnswerHead]] = {}
+        self._known: Memory[_Key, tuple[_Known, AnswerHead]] = Memory(_MOST)
 
     def read(self, raw: bytes, method: str) -> AnswerHead:
         """As `read_answer` does, and raises."""
@@ -124,7 +121,5 @@ class AnswerForms:
         return last if length == last.length else AnswerHead(last.http_status, length, known.form)
 
     def _remember(self, key: _Key, head: AnswerHead) -> None:
-        if len(self._known) >= _MOST:
-            self._known.clear()
         known = _Known(list(key[1::2]), head.length, head.form, bodiless=head.is_bodiless)
-        self._known[key] = known, head
+        self._known.keep(key, (known, head))

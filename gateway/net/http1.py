@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 
+from gateway.memory import Memory
+
 _NAME: Final = r"[!#$%&'*+.^`|~0-9A-Za-z-]++"
 _TEXT: Final = r"[\t\x20-\x7e\x80-\xff]*+"
 _REQUEST_LINE: Final = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]++) ([\x21-\x7e]++) HTTP/1\.([01])")
@@ -102,13 +104,7 @@ class Form:
         self.lives = lives
         self.plain = self.seen = False
         self.key: tuple[str, ...] | None = None
-        self.facts: dict[object, Any] = {}
-
-    def keep(self, key: object, fact: Any) -> None:
-        """Remember what follows from it and from the key."""
-        if len(self.facts) >= _MOST_FACTS:
-            self.facts.clear()
-        self.facts[key] = fact
+        self.facts: Memory[object, Any] = Memory(_MOST_FACTS)
 
 
 class RequestHead:

@@ -14,6 +14,7 @@ from json.encoder import encode_basestring_ascii as quoted
 from time import gmtime, strftime
 from typing import Final, NamedTuple, TextIO
 
+from gateway.memory import Memory
 from gateway.observe.call import LOGGED_HEADERS, Call, loggable
 from gateway.observe.clock import epoch_now
 from gateway.observe.events import Event
@@ -95,8 +96,8 @@ class RequestLines:
         self._clock = clock
         self._second = 0
         self._until_second = ""
-        self._paths: dict[str, str] = {}
-        self._parts: dict[tuple[str | None, ...], str | None] = {}
+        self._paths: Memory[str, str] = Memory(_MOST_KNOWN)
+        self._parts: Memory[tuple[str | None, ...], str | None] = Memory(_MOST_KNOWN)
 
     def write(self, call: Call, bound: str = "") -> bool:
         """Write the line of a call, unless it has to go through the pipeline: then nothing was written.
@@ -192,9 +193,7 @@ class RequestLines:
         path = target.partition("?")[0]
         shown = quoted(path) if _is_harmless(path) else ""
         if len(target) <= _WORTH_KNOWING:
-            if len(self._paths) >= _MOST_KNOWN:
-                self._paths.clear()
-            self._paths[target] = shown
+            self._paths.keep(target, shown)
         return shown
 
     def _known(
@@ -206,9 +205,7 @@ class RequestLines:
         except KeyError:
             part = make(values)
             if all(value is None or len(value) <= _WORTH_KNOWING for value in values):
-                if len(self._parts) >= _MOST_KNOWN:
-                    self._parts.clear()
-                self._parts[values] = part
+                self._parts.keep(values, part)
             return part
 
 

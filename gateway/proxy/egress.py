@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import Any, Final, Protocol
 
 from gateway.config import Config
+from gateway.memory import Memory
 from gateway.net.address import AddressPolicy
 from gateway.net.http1 import AnswerHead
 from gateway.net.pool import Pool
@@ -119,7 +120,7 @@ class Egress:
         pace = Pace(timeouts.body_seconds, limits.least_bytes_per_second)
         patience = timeouts.partner_answer_seconds
         self._exchange = Exchange(pool, _PARTNER, Bounds(limits.body_bytes, pace, patience), breakers, policy)
-        self.ways: Ways = {}
+        self.ways: Ways = Memory(MOST_WAYS)
         self._seats = Seats(math.inf)
         self._kept = Bounds(limits.rewritten_body_bytes, pace, patience)
         self._response_urls = ResponseUrls(store, clock=clock, lifetime=config.callbacks.lifetime, bounds=self._kept)
@@ -212,9 +213,7 @@ class Egress:
         )
         way.admit(record, among=self._directory.by_id, name=partner.id)
         way.seats = self._seats
-        if len(self.ways) >= MOST_WAYS:
-            self.ways.clear()
-        self.ways[key] = way
+        self.ways.keep(key, way)
         request.remember()
 
     async def _call_back(self, request: Request, call: Call, path: CallbackPath) -> None:

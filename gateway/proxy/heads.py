@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote
 
+from gateway.memory import Memory
 from gateway.net.http1 import Form
 
 _HOP_BY_HOP: Final = frozenset(
@@ -107,16 +108,14 @@ class Secrets:
 
     def __init__(self, pattern: str) -> None:
         self._pattern = re.compile(pattern, re.IGNORECASE)
-        self._known: dict[str, bool] = {}
+        self._known: Memory[str, bool] = Memory(_MOST_KNOWN)
 
     def are_in(self, text: str) -> bool:
         """Whether a text holds one, as it stands or behind percent escapes."""
         known = self._known.get(text)
         if known is None:
-            if len(self._known) >= _MOST_KNOWN:
-                self._known.clear()
             known = bool(self._pattern.search(text) or ("%" in text and self._pattern.search(unquote(text))))
-            self._known[text] = known
+            self._known.keep(text, known)
         return known
 
 

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from gateway.config import Config
+from gateway.memory import Memory
 from gateway.net.address import AddressPolicy, UrlRefusedError
 from gateway.net.http1 import AnswerHead
 from gateway.net.pool import Pool
@@ -90,7 +91,7 @@ class Ingress:
         patience = timeouts.backend_answer_seconds
         self._exchange = Exchange(pool, _BACKEND, Bounds(limits.body_bytes, pace, patience), breakers)
         self._backend = self._exchange.located(self._offer.origin)
-        self.ways: Ways = {}
+        self.ways: Ways = Memory(MOST_WAYS)
         self._response_urls = ResponseUrls(
             store,
             clock=clock,
@@ -210,9 +211,7 @@ class Ingress:
         if way is None or way.partner is not partner:
             way = self._found(request, partner, target)
             if not target.rest.startswith("/~"):
-                if len(self.ways) >= MOST_WAYS:
-                    self.ways.clear()
-                self.ways[key] = way
+                self.ways.keep(key, way)
                 request.remember()
         return way
 

@@ -105,8 +105,3 @@ def unknown_receiver(message: str) -> RefusedError:
 def not_callable(message: str) -> RefusedError:
     """The partner can't be called in its present state; the message says what the operator can do."""
     return RefusedError(Answer(409, StatusCode.CONNECTION_PROBLEM, message), fault=Fault.OPERATOR)
-
-
-def hung_up(*, fault: Fault) -> RefusedError:
-    """Whoever asked didn't wait for the end of the answer."""
-    return RefusedError(Answer(400, StatusCode.CLIENT_ERROR, "the connection was closed"), fault=fault)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final, Protocol
 
+from gateway.memory import Memory
 from gateway.net.http1 import AnswerHead, Form, RequestHead
 from gateway.observe.access import Kind
 from gateway.observe.call import Call, Direction
@@ -129,35 +130,22 @@ class Way:
         self.among: Mapping[Any, object] = {}
         self.name: object = None
         self.seats: Seats | None = None
-        self.kinds: dict[str, Kind] = {}
-        self.usual: dict[Form, UsualHead] = {}
+        self.kinds: Memory[str, Kind] = Memory(_MOST_SOURCES)
+        self.usual: Memory[Form, UsualHead] = Memory(_MOST_ANSWERS)
 
     def admit(self, admitted: object, *, among: Mapping[Any, object], name: object) -> None:
         """Let others through as long as whoever was is still there, under a name among others."""
         self.admitted, self.among, self.name = admitted, among, name
 
-    def place_of(self, path: Path) -> Place:
-        """Where a request goes on a plain way."""
-        destination, host, target = self.place
-        return Place(destination, host, f"{self.start if path.rest else target}{path.rest}{path.query}")
-
     def learn(self, answer: AnswerHead) -> None:
         """Remember how answers of a form go back."""
         usual = usual_head(answer, self.secrets)
         if usual is not None:
-            if len(self.usual) >= _MOST_ANSWERS:
-                self.usual.clear()
-            self.usual[answer.form] = usual
-
-    def keep_kind(self, source: str, kind: Kind) -> None:
-        """Remember how requests from an address are counted and told of."""
-        if len(self.kinds) >= _MOST_SOURCES:
-            self.kinds.clear()
-        self.kinds[source] = kind
+            self.usual.keep(answer.form, usual)
 
 
 #: Ways by what requests have in common: the form of their heads, who sends them, and what they are about.
-Ways = dict[tuple[Form, str | None, tuple[str, ...]], Way]
+Ways = Memory[tuple[Form, str | None, tuple[str, ...]], Way]
 
 
 def way_key(head: RequestHead, about: tuple[str, ...]) -> tuple[Form, str | None, tuple[str, ...]]:

@@ -13,6 +13,7 @@ from typing import Final
 
 from sqlalchemy import Connection, select
 
+from gateway.memory import Memory
 from gateway.ocpi.admission import Admission, Area, admit
 from gateway.ocpi.authorization import candidates
 from gateway.ocpi.errors import PartnerError
@@ -81,7 +82,7 @@ class Gatekeeper:
         self._clock = clock
         self._budget = _Budget(looks_per_second)
         self._tombstone = tombstone
-        self._digest_of: dict[str, bytes] = {}
+        self._digest_of: Memory[str, bytes] = Memory(_MOST_HEADERS)
         self._looking = asyncio.Lock()
         self._next_look = _Look()
 
@@ -139,9 +140,7 @@ class Gatekeeper:
             digest = self._vault.digest(credentials_token)
             holder = self._directory.holder(digest)
             if holder is not None:
-                if len(self._digest_of) >= _MOST_HEADERS:
-                    self._digest_of.clear()
-                self._digest_of[header] = digest
+                self._digest_of.keep(header, digest)
                 return holder
         return None
 

@@ -155,6 +155,6 @@ def test_no_more_forms_are_remembered_than_so_many():
 def test_what_follows_from_a_form_is_forgotten_before_it_is_too_much():
     form = RequestForms(BOUNDS).read(request_of()).form
     for number in range(1000):
-        form.keep(number, "a fact")
+        form.facts.keep(number, "a fact")
     assert len(form.facts) < 100
     assert form.facts[999] == "a fact"

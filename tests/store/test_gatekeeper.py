@@ -374,8 +374,8 @@ class TestAtOnce:
         assert keeper.admit_at_once(value, FUNCTIONAL) is None
         assert keeper.refusal_at_once(value) is refused
 
-    async def test_so_many_headers_are_remembered_and_no_more(self, keeper, known, monkeypatch):
-        monkeypatch.setattr("gateway.store.gatekeeper._MOST_HEADERS", 2)
+    async def test_so_many_headers_are_remembered_and_no_more(self, keeper, known):
+        keeper._digest_of.most = 2
         for blanks in range(1, 6):
             assert keeper.admit_at_once(f"Token{' ' * blanks}token-c", FUNCTIONAL) is not None
             assert 1 <= len(keeper._digest_of) <= 2
